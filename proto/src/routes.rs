@@ -1,0 +1,43 @@
+//! The one file that knows paths, headers, and the sizes that both ends agree on.
+
+pub const ENROLL: &str = "/api/v1/enroll";
+pub const SEND: &str = "/api/v1/messages/send";
+pub const RECEIVE: &str = "/api/v1/messages/receive";
+pub const LOOKUP: &str = "/api/v1/contacts/lookup";
+pub const SEARCH: &str = "/api/v1/contacts/search";
+
+pub const METHOD_POST: &str = "POST";
+pub const CONTENT_TYPE: &str = "application/x-protobuf";
+/// The user who signs (§8.3).
+pub const HEADER_USER: &str = "x-siilo-uid";
+/// Base64(signature || `SignatureHeader`) (D8).
+pub const HEADER_SIGNATURE: &str = "x-siilo-sig";
+
+/// Longest `x-siilo-sig` that is looked at, in characters.
+pub const MAX_SIGNATURE_HEADER: usize = 2048;
+/// How far a request's timestamp may be off, either way (§10.1).
+pub const SIGNATURE_WINDOW_MS: u64 = 300_000;
+pub const MAX_LOOKUP: usize = 200;
+pub const MAX_SEARCH: usize = 50;
+pub const MAX_ACK_ENTRIES: usize = 500;
+pub const MAX_RECEIVE_ENVELOPES: usize = 100;
+/// An `EnvelopeList` never exceeds this, whatever was asked for.
+pub const MAX_RECEIVE_BYTES: usize = 4 << 20;
+/// Longest body of a send that is read.
+pub const MAX_SEND_BYTES: usize = 16 << 20;
+/// Longest body of any other call that is read.
+pub const MAX_CALL_BYTES: usize = 64 << 10;
+pub const MAX_WAIT_MS: u32 = 30_000;
+/// Padded plaintext of one box at most (D6).
+pub const MAX_PADDED: usize = 64 << 10;
+/// Recipients of one envelope at most.
+pub const MAX_RECIPIENTS: usize = 1000;
+/// Longest text body, in bytes.
+pub const MAX_TEXT: usize = 16 << 10;
+/// Longest profile field, in bytes.
+pub const MAX_PROFILE_FIELD: usize = 256;
+
+/// `host:port` as signed and as checked: lower case, the port always written out (D8).
+pub fn authority(host: &str, port: u16) -> String {
+    format!("{}:{port}", host.to_ascii_lowercase())
+}
