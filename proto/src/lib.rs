@@ -4,6 +4,7 @@
 
 pub mod bundle;
 pub mod codec;
+pub mod enrollment;
 pub mod hash;
 pub mod ids;
 pub mod keys;

@@ -1,6 +1,5 @@
 //! The generated wire types of `schema/connect.proto`, each with a `Debug` that tells nothing.
 #![expect(
-    clippy::doc_markdown,
     clippy::pedantic,
     missing_debug_implementations,
     reason = "generated code"

@@ -1,1 +1,21 @@
-//! placeholder
+//! What crosses the socket: methods, shapes, events and error codes, for both of its ends.
+//!
+//! Every method is a type that names its parameters, its answer, who may call it and in which state. The daemon's
+//! dispatch, the typed client, the OpenRPC document and the access matrix are all made from these types.
+
+pub mod account;
+pub mod contacts;
+pub mod conversations;
+pub mod errors;
+pub mod events;
+pub mod messages;
+pub mod method;
+pub mod openrpc;
+pub mod page;
+pub mod rpc;
+pub mod scope;
+pub mod session;
+pub mod system;
+
+/// The version of this contract. It is only ever added to.
+pub const API_VERSION: u32 = 1;

@@ -1,1 +1,15 @@
-//! placeholder
+//! Bytes to messages and back: secret keys, boxes, padding, outbound, inbound, fingerprints. Pure.
+//!
+//! Time and randomness are arguments; there is no file, socket or database in here.
+
+pub mod boxes;
+pub mod fingerprint;
+pub mod inbound;
+pub mod message;
+pub mod nonce;
+pub mod outbound;
+pub mod padding;
+pub mod refusal;
+pub mod secret;
+pub mod secretbox;
+pub mod wrap;

@@ -1,0 +1,91 @@
+//! `account.*`: the daemon's own user.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::method::{Access, Needs, method};
+use crate::page::Nothing;
+use crate::scope::Scope;
+use crate::session::Pin;
+
+/// The operator's single-use code (D28). It is in no `Debug` output.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct EnrollmentCode(pub String);
+
+impl fmt::Debug for EnrollmentCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnrollmentCode(..)")
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollParams {
+    /// `https://host[:port]`
+    pub relay_url: String,
+    /// At least two of `sha256/<Base64>`: the relay's current and spare TLS keys (D29).
+    pub relay_pins: Vec<String>,
+    /// The certificate authority that signed the relay's certificate; the public ones when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relay_ca_pem: Option<String>,
+    pub enrollment_code: EnrollmentCode,
+    /// The user that the code was issued for; only needed where the code does not begin with it (`user/secret`).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_id: Option<String>,
+    pub display_name: String,
+    #[serde(default)]
+    pub profession: String,
+    #[serde(default)]
+    pub organisation: String,
+    pub pin: Pin,
+    /// Needed to replace an installation of the same user, which is revoked (D27).
+    #[serde(default)]
+    pub replace_existing_installation: bool,
+}
+
+impl fmt::Debug for EnrollParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnrollParams(..)")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Enrolled {
+    pub user_id: String,
+    /// Our half of the digits that two people compare (D26): six groups of five.
+    pub fingerprint: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Account {
+    pub user_id: String,
+    pub display_name: String,
+    pub profession: String,
+    pub organisation: String,
+    /// An operator checked the profile (D25).
+    pub attested: bool,
+    pub installation_id: String,
+    pub box_key_id: String,
+    pub sign_key_id: String,
+    pub fingerprint: String,
+    pub relay_url: String,
+    pub enrolled_ms: u64,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Account(..)")
+    }
+}
+
+method! {
+    /// Makes keys, registers them at the relay with an operator's code, and unlocks the session.
+    Enroll = "account.enroll"(EnrollParams) -> Enrolled, Access::Scope(Scope::Admin), Needs::Nothing
+}
+method! {
+    /// The daemon's own user, keys' ids and relay.
+    Get = "account.get"(Nothing) -> Account, Access::Scope(Scope::ContactsRead), Needs::Unlocked
+}

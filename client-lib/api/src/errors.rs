@@ -1,0 +1,116 @@
+//! The closed set of error codes: the one file that spells them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($variant:ident = $code:literal $name:literal $message:literal),* $(,)?) => {
+        /// Every error that the daemon answers with.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum ErrorCode {
+            $(#[doc = $message] #[serde(rename = $name)] $variant),*
+        }
+
+        impl ErrorCode {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// JSON-RPC's number.
+            pub const fn number(self) -> i32 {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// As in `data.code`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// The fixed text in `message`.
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$variant => $message),* }
+            }
+        }
+    };
+}
+
+codes! {
+    ParseError = -32700 "parse_error" "The line is not a JSON text",
+    InvalidRequest = -32600 "invalid_request" "The JSON text is not a request of this contract",
+    MethodNotFound = -32601 "method_not_found" "There is no such method",
+    InvalidParams = -32602 "invalid_params" "The parameters do not have the shape that the method takes",
+    Locked = -32001 "locked" "The keys are locked: unlock the session first",
+    NotEnrolled = -32002 "not_enrolled" "There is no account yet: enroll first",
+    InstallationRevoked = -32003 "installation_revoked" "This installation was revoked: enroll again",
+    Forbidden = -32004 "forbidden" "The app does not have the scope for this method",
+    Unauthenticated = -32005 "unauthenticated" "Present an app's token first",
+    WrongPin = -32006 "wrong_pin" "The PIN or passphrase is wrong, or has to wait",
+    NotFound = -32007 "not_found" "There is no such thing",
+    FrameTooLarge = -32010 "frame_too_large" "The line is too long",
+    Timeout = -32011 "timeout" "The call took too long; what was committed stays",
+    RateLimited = -32012 "rate_limited" "Too many calls: try again later",
+    TooLarge = -32013 "too_large" "The content is too large",
+    Invalid = -32014 "invalid" "A parameter has a value that is not allowed",
+    UnknownContact = -32020 "unknown_contact" "The user is not a contact: add it first",
+    KeyChangeHold = -32021 "key_change_hold" "The contact's key changed: decide about it first",
+    KeyRevoked = -32022 "key_revoked" "The contact's key was revoked",
+    ClientRefConflict = -32023 "client_ref_conflict" "The client_ref was used for other content",
+    RevisionConflict = -32024 "revision_conflict" "There is a newer revision",
+    NotAParticipant = -32025 "not_a_participant" "The account does not take part in this conversation",
+    RelayUnreachable = -32030 "relay_unreachable" "The relay cannot be reached",
+    RelayRefused = -32031 "relay_refused" "The relay refused the request",
+    PinMismatch = -32032 "pin_mismatch" "The relay's TLS key is not one of the pinned ones",
+    StorageFull = -32040 "storage_full" "The disk is full",
+    StorageFailed = -32041 "storage_failed" "The database cannot be read or written",
+    KeystoreUnavailable = -32042 "keystore_unavailable" "The keystore cannot be reached",
+    Internal = -32050 "internal" "The daemon failed: look for the ref in its log",
+}
+
+/// Why a parameter is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    Missing,
+    Unknown,
+    WrongType,
+    Malformed,
+    Empty,
+    TooShort,
+    TooLong,
+    OutOfRange,
+    NotSupported,
+    AlreadyEnrolled,
+    Expired,
+}
+
+/// What an error carries beside its code: `error.data` of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorData {
+    pub code: ErrorCode,
+    /// Also stands in the daemon's log.
+    pub r#ref: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Reason>,
+    /// Milliseconds to wait before trying again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry_after_ms: Option<u64>,
+    /// Attempts left before the PIN is disabled.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attempts_left: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_unique_and_names_are_what_serde_writes() {
+        let numbers: HashSet<i32> = ErrorCode::ALL.iter().map(|c| c.number()).collect();
+        assert_eq!(numbers.len(), ErrorCode::ALL.len());
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
+        }
+    }
+}

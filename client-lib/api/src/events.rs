@@ -1,0 +1,111 @@
+//! `events.*`: what happened, as rows with a rising id that are kept whether or not anyone listens.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::conversations::Conversation;
+use crate::messages::{MessageState, StateReason};
+use crate::method::{Access, Needs, method};
+use crate::page::Page;
+use crate::scope::Scope;
+
+/// The `method` of an event's notification; its `params` are `{subscription, result}`, the result an event.
+pub const NOTIFICATION: &str = "events.event";
+/// Subscribes: see [`SubscribeParams`]. The answer is the subscription's id.
+pub const SUBSCRIBE: &str = "events.subscribe";
+/// Ends a subscription of the same connection.
+pub const UNSUBSCRIBE: &str = "events.unsubscribe";
+pub const ACCESS: Access = Access::Scope(Scope::EventsRead);
+pub const NEEDS: Needs = Needs::Unlocked;
+
+/// Which message an event is about.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageReceived {
+    pub conversation: Conversation,
+    pub message_id: String,
+    pub author: String,
+}
+
+impl fmt::Debug for MessageReceived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageReceived({})", self.message_id)
+    }
+}
+
+/// What happened. Content is not in it: `messages.get` has it, under its own scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventBody {
+    MessageReceived(MessageReceived),
+    MessageState {
+        conversation: Conversation,
+        message_id: String,
+        user_id: String,
+        state: MessageState,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<StateReason>,
+    },
+    /// A message was refused and put aside; `reason` is from the list in `docs/refusals.md`.
+    MessageQuarantined {
+        sender: Option<String>,
+        message_id: Option<String>,
+        reason: String,
+    },
+    /// The same id came with other content; the first one stays (D12).
+    MessageConflict {
+        sender: String,
+        message_id: String,
+    },
+    ContactChanged {
+        user_id: String,
+    },
+    KeyChanged {
+        user_id: String,
+    },
+    SessionLocked {},
+    SessionUnlocked {},
+    RelayReachable {},
+    RelayUnreachable {},
+    InstallationRevoked {},
+    /// Events from `from` to `to` are no longer kept. It has the id 0 and comes first.
+    EventsExpired {
+        from: u64,
+        to: u64,
+    },
+}
+
+/// A row of the event log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Strictly rising.
+    pub event_id: u64,
+    pub at_ms: u64,
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscribeParams {
+    /// Replays what came after this event, then follows; only follows when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListParams {
+    /// Events after this one; from the oldest kept when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<u64>,
+    /// 1 to 500; 50 when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub limit: Option<u32>,
+}
+
+method! {
+    /// The event log, oldest first.
+    List = "events.list"(ListParams) -> Page<Event, u64>, ACCESS, NEEDS
+}

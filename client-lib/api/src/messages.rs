@@ -1,0 +1,180 @@
+//! `messages.*`: sending and reading.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::conversations::Conversation;
+use crate::method::{Access, Needs, method};
+use crate::page::Page;
+use crate::scope::Scope;
+
+/// What has become of a message for one recipient (D20), or that it came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageState {
+    /// Durable here, on its way to the relay.
+    Queued,
+    /// Waits for a decision or an unlock; `reason` says which.
+    Held,
+    /// Durable at the relay.
+    Sent,
+    Delivered,
+    Read,
+    /// Given up; `reason` says why.
+    Failed,
+    /// Came in from another user.
+    Received,
+}
+
+/// Why a message is held or failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StateReason {
+    /// The recipient's key changed, and someone has to decide.
+    KeyChanged,
+    KeyRevoked,
+    /// The recipient's mailbox at the relay is full; it is tried again.
+    MailboxFull,
+    /// The relay has other content under this message's id.
+    IdConflict,
+    /// The relay does not take a message of this size.
+    TooLarge,
+    /// The relay does not know the recipient.
+    UnknownRecipient,
+    /// The relay refuses the message in another way.
+    Refused,
+    /// The relay gave the message up after 30 days (D21).
+    Expired,
+    RecipientDeleted,
+}
+
+/// Which of the sender's keys a message came under (D24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    Current,
+    RetiredKey,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecipientState {
+    pub user_id: String,
+    pub state: MessageState,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<StateReason>,
+    pub changed_ms: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Message {
+    pub message_id: String,
+    pub conversation: Conversation,
+    /// The author's user id.
+    pub author: String,
+    pub outgoing: bool,
+    pub text: String,
+    /// When its author says that it was written.
+    pub sent_ms: u64,
+    /// When it was stored here.
+    pub stored_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reply_to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_ref: Option<String>,
+    pub auth: Auth,
+    /// The least advanced of its recipients, or `received`.
+    pub state: MessageState,
+    /// Empty for a message that came in.
+    pub recipients: Vec<RecipientState>,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("message_id", &self.message_id)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendParams {
+    pub conversation: Conversation,
+    /// 1 byte to 16 KiB of UTF-8.
+    pub text: String,
+    /// The message that this one answers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reply_to: Option<String>,
+    /// 1 to 128 characters of the caller's own: a repeat with the same content returns the first message (D20).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_ref: Option<String>,
+}
+
+impl fmt::Debug for SendParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendParams(..)")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sent {
+    pub message_id: String,
+    pub state: MessageState,
+}
+
+/// A page of a conversation, newest first. `next` (into `after`) goes on to older messages; a message's own id
+/// is a place in the list too: `before` it stand the newer ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListParams {
+    pub conversation: Conversation,
+    /// Only messages newer than this one: the nearest of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub before: Option<String>,
+    /// Only messages older than this one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
+    /// 1 to 500; 50 when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessageParams {
+    pub message_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarkReadParams {
+    pub conversation: Conversation,
+    /// The newest message that was read.
+    pub up_to: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Marked {
+    /// Messages still unread in the conversation.
+    pub unread: u64,
+}
+
+method! {
+    /// Queues a message: the answer comes once it is durable here, not once it is sent (D20).
+    Send = "messages.send"(SendParams) -> Sent, Access::Scope(Scope::MessagesSend), Needs::Unlocked
+}
+method! {
+    /// A conversation's messages, newest first.
+    List = "messages.list"(ListParams) -> Page<Message>, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+}
+method! {
+    /// One message, with its state per recipient.
+    Get = "messages.get"(MessageParams) -> Message, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+}
+method! {
+    /// Marks a conversation as read up to a message.
+    MarkRead = "messages.mark_read"(MarkReadParams) -> Marked, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+}

@@ -1,0 +1,57 @@
+//! `session.*`: unlocking and locking the keys.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::method::{Access, Needs, method};
+use crate::page::Nothing;
+use crate::scope::Scope;
+use crate::system::State;
+
+/// A PIN or passphrase, on its way to the daemon. It is in no `Debug` output.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Pin(String);
+
+impl Pin {
+    pub fn new(pin: String) -> Self {
+        Self(pin)
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// For whoever wipes it.
+    pub fn into_inner(mut self) -> String {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(..)")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnlockParams {
+    pub pin: Pin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StateAnswer {
+    pub state: State,
+}
+
+method! {
+    /// Opens the keys with the PIN or passphrase.
+    Unlock = "session.unlock"(UnlockParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled
+}
+method! {
+    /// Wipes the keys from memory and closes the database.
+    Lock = "session.lock"(Nothing) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled
+}

@@ -1,0 +1,95 @@
+//! `system.*`: who is there, and how it is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::method::{Access, Needs, method};
+use crate::page::Nothing;
+use crate::scope::Scope;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HelloParams {
+    /// The client's name and version, for the daemon's log.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client: Option<String>,
+    /// The contract that the client was written for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub api_version: Option<u32>,
+}
+
+/// The daemon's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Unenrolled,
+    Locked,
+    Unlocked,
+    Revoked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HelloAnswer {
+    pub daemon_version: String,
+    pub api_version: u32,
+    pub state: State,
+    /// `owner`, an app's id, or null before `session.authenticate`.
+    pub principal: Option<String>,
+    pub scopes: Vec<Scope>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Health {
+    pub state: State,
+    pub relay: RelayHealth,
+    pub outbox: OutboxHealth,
+    pub inbox: InboxHealth,
+    pub events: EventsHealth,
+    pub host: HostHealth,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RelayHealth {
+    pub reachable: bool,
+    /// When the relay last answered, milliseconds since the epoch.
+    pub last_sync_ms: Option<u64>,
+    /// The relay's clock minus ours, where it matters (D30).
+    pub clock_offset_ms: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OutboxHealth {
+    pub queued: u64,
+    pub held: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InboxHealth {
+    pub missing: u64,
+    pub quarantined: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventsHealth {
+    pub last_event_id: u64,
+}
+
+/// What the host would give away, as found by looking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostHealth {
+    /// The process could leave a core dump.
+    pub core_dumps: bool,
+    /// The host has swap in use that is not known to be encrypted.
+    pub swap: bool,
+    /// Another process of the same user could attach a debugger.
+    pub traceable: bool,
+}
+
+method! {
+    /// Says who the daemon is, and what the caller may do.
+    Hello = "system.hello"(HelloParams) -> HelloAnswer, Access::Anyone, Needs::Nothing
+}
+method! {
+    /// Tells how the daemon, its relay and its queues are.
+    GetHealth = "system.health"(Nothing) -> Health, Access::Authenticated, Needs::Nothing
+}

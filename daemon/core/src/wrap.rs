@@ -1,0 +1,91 @@
+//! A key wrapped by the master key, its purpose and its owner inside (§4.1.2, D22).
+
+use connect_proto::ids::UserId;
+use rand_core::CryptoRngCore;
+use zeroize::Zeroizing;
+
+use crate::boxes::CannotOpen;
+use crate::secret::MasterKey;
+use crate::secretbox;
+
+/// What a wrapped key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyPurpose {
+    Box,
+    Sign,
+    Database,
+    LocalFile,
+}
+
+impl KeyPurpose {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Box => "connect/wrap/box/v1",
+            Self::Sign => "connect/wrap/sign/v1",
+            Self::Database => "connect/wrap/database/v1",
+            Self::LocalFile => "connect/wrap/local-file/v1",
+        }
+    }
+}
+
+/// `label || 0x00 || owner || 0x00`: neither contains a zero byte.
+fn binding(purpose: KeyPurpose, owner: &UserId) -> Vec<u8> {
+    let mut bound = purpose.label().as_bytes().to_vec();
+    bound.push(0);
+    bound.extend_from_slice(owner.as_str().as_bytes());
+    bound.push(0);
+    bound
+}
+
+pub fn wrap(
+    master: &MasterKey,
+    purpose: KeyPurpose,
+    owner: &UserId,
+    key: &[u8; 32],
+    rng: &mut impl CryptoRngCore,
+) -> Vec<u8> {
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(128));
+    plaintext.extend_from_slice(&binding(purpose, owner));
+    plaintext.extend_from_slice(key);
+    secretbox::seal(master, &plaintext, rng)
+}
+
+/// Opens a wrapped key, if it was wrapped for this purpose and this owner.
+pub fn unwrap(
+    master: &MasterKey,
+    purpose: KeyPurpose,
+    owner: &UserId,
+    wrapped: &[u8],
+) -> Result<Zeroizing<[u8; 32]>, CannotOpen> {
+    let plaintext = secretbox::open(master, wrapped)?;
+    let key = plaintext
+        .strip_prefix(binding(purpose, owner).as_slice())
+        .ok_or(CannotOpen)?;
+    let mut bytes = Zeroizing::new([0; 32]);
+    if key.len() != bytes.len() {
+        return Err(CannotOpen);
+    }
+    bytes.copy_from_slice(key);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn a_wrapped_key_opens_for_its_purpose_and_owner_only() {
+        let master = MasterKey::from_bytes(&[1; 32]);
+        let alice: UserId = "alice".parse().unwrap();
+        let bob: UserId = "bob".parse().unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let wrapped = wrap(&master, KeyPurpose::Box, &alice, &[7; 32], &mut rng);
+        let open = |purpose, owner| unwrap(&master, purpose, owner, &wrapped).map(|key| *key);
+        assert_eq!(open(KeyPurpose::Box, &alice), Ok([7; 32]));
+        assert_eq!(open(KeyPurpose::Sign, &alice), Err(CannotOpen));
+        assert_eq!(open(KeyPurpose::Box, &bob), Err(CannotOpen));
+    }
+}
