@@ -1,0 +1,151 @@
+//! Conversations: whom they are with, what was read, and the sequence of what is sent.
+
+use std::fmt;
+
+use connect_proto::ids::{CaseId, GroupId, UserId};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use crate::codes::ConversationKind;
+use crate::database::{Store, Tx};
+use crate::error::StoreError;
+use crate::row::{parsed, text, uint};
+
+/// What a conversation is with or about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Conversation {
+    User(UserId),
+    Group(GroupId),
+    Case(CaseId),
+}
+
+impl Conversation {
+    fn kind(&self) -> ConversationKind {
+        match self {
+            Self::User(_) => ConversationKind::User,
+            Self::Group(_) => ConversationKind::Group,
+            Self::Case(_) => ConversationKind::Case,
+        }
+    }
+
+    fn peer(&self) -> String {
+        match self {
+            Self::User(user) => user.to_string(),
+            Self::Group(group) => group.to_string(),
+            Self::Case(case) => case.to_string(),
+        }
+    }
+}
+
+/// A conversation's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConversationRow(pub(crate) i64);
+
+/// A conversation in the list of conversations.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub conversation: Conversation,
+    /// The contact's display name; empty where there is none.
+    pub title: String,
+    /// The row of the newest message.
+    pub last_message: i64,
+    pub unread: u64,
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listed(..)")
+    }
+}
+
+/// The row, made where there is none yet.
+pub async fn ensure(
+    tx: &mut Tx,
+    conversation: &Conversation,
+) -> Result<ConversationRow, StoreError> {
+    let row = sqlx::query(
+        "INSERT INTO conversations (kind, peer) VALUES (?, ?)
+         ON CONFLICT (kind, peer) DO UPDATE SET peer = excluded.peer RETURNING id",
+    )
+    .bind(conversation.kind().word())
+    .bind(conversation.peer())
+    .fetch_one(tx.connection())
+    .await?;
+    Ok(ConversationRow(row.try_get(0)?))
+}
+
+pub async fn find(
+    store: &Store,
+    conversation: &Conversation,
+) -> Result<Option<ConversationRow>, StoreError> {
+    let row = sqlx::query("SELECT id FROM conversations WHERE kind = ? AND peer = ?")
+        .bind(conversation.kind().word())
+        .bind(conversation.peer())
+        .fetch_optional(store.reader())
+        .await?;
+    row.map(|row| Ok(ConversationRow(row.try_get(0)?)))
+        .transpose()
+}
+
+/// The next number of what this installation sends into the conversation, from 1 (D13).
+pub async fn next_sequence(tx: &mut Tx, row: ConversationRow) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "UPDATE conversations SET last_sequence = last_sequence + 1 WHERE id = ? RETURNING last_sequence",
+    )
+    .bind(row.0)
+    .fetch_one(tx.connection())
+    .await?;
+    uint(&row, "last_sequence")
+}
+
+/// Marks everything up to a message as read and returns how many are left unread.
+pub async fn mark_read(tx: &mut Tx, row: ConversationRow, up_to: i64) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "UPDATE conversations SET
+             read_up_to = max(read_up_to, ?2),
+             unread = (SELECT count(*) FROM messages
+                       WHERE conversation = ?1 AND id > max(read_up_to, ?2) AND NOT outgoing)
+         WHERE id = ?1 RETURNING unread",
+    )
+    .bind(row.0)
+    .bind(up_to)
+    .fetch_one(tx.connection())
+    .await?;
+    uint(&row, "unread")
+}
+
+/// The most recently active first; `before` is the `last_message` of the last one seen.
+pub async fn list(
+    store: &Store,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Listed>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT c.kind, c.peer, c.last_message, c.unread, coalesce(k.display_name, '') AS title
+         FROM conversations c LEFT JOIN contacts k ON c.kind = 'user' AND k.user_id = c.peer
+         WHERE c.last_message < ? ORDER BY c.last_message DESC LIMIT ?",
+    )
+    .bind(before.unwrap_or(i64::MAX))
+    .bind(limit)
+    .fetch_all(store.reader())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Listed {
+                conversation: read(row)?,
+                title: text(row, "title")?.to_owned(),
+                last_message: row.try_get("last_message")?,
+                unread: uint(row, "unread")?,
+            })
+        })
+        .collect()
+}
+
+/// From the columns `kind` and `peer`.
+pub(crate) fn read(row: &SqliteRow) -> Result<Conversation, StoreError> {
+    Ok(match ConversationKind::read(text(row, "kind")?)? {
+        ConversationKind::User => Conversation::User(parsed(row, "peer")?),
+        ConversationKind::Group => Conversation::Group(parsed(row, "peer")?),
+        ConversationKind::Case => Conversation::Case(parsed(row, "peer")?),
+    })
+}
