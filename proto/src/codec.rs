@@ -18,3 +18,8 @@ pub fn encoded_len<M: Message>(message: &M) -> usize {
 pub fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, DecodeError> {
     M::decode(bytes).map_err(|_| DecodeError)
 }
+
+/// A wire type, for those who decode generically.
+pub trait Wire: Message + Default {}
+
+impl<M: Message + Default> Wire for M {}

@@ -1,1 +1,22 @@
-//! placeholder
+//! The reference relay: it stores and forwards what it cannot read, keeps the key directory, and answers to operators.
+//!
+//! A request climbs these stairs and its answer comes back by the same ones: `listener` (TLS) → `http` (authenticate,
+//! decode) → `check` (pure) → one `store` change in a group commit → `wakes` (long polls). Nothing calls back up.
+
+pub mod clock;
+pub mod identity;
+pub mod limits;
+pub mod operator;
+pub mod relay;
+pub mod settings;
+pub mod sweep;
+pub mod tls;
+
+mod authorities;
+mod check;
+mod http;
+mod listener;
+mod refusal;
+mod secret;
+mod store;
+mod wakes;

@@ -1,0 +1,70 @@
+//! `POST /api/v1/enroll`: signed by the new Sign Key, admitted by an operator's code (D28).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use connect_proto::bundle::{self, Bundle};
+use connect_proto::enrollment::EnrollmentCode;
+use connect_proto::{codec, routes, wire};
+
+use super::{App, authenticate, body, protobuf};
+use crate::check;
+use crate::refusal::{Refusal, Wrong};
+use crate::store::enrollment::{Enroll, Enrollment};
+
+/// No nonce is kept: the code is used once, and the same enrollment again changes nothing.
+pub(super) async fn handle(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (request, bundle) = admit(&app, request).await?;
+    let profile = check::profile::check(request.profile)?;
+    let code: EnrollmentCode = request
+        .enrollment_code
+        .parse()
+        .map_err(|_| Refusal::CodeRefused)?;
+    let enroll = Enroll {
+        code_hash: code.digest(),
+        bundle,
+        signed: request.bundle.ok_or(Wrong::Bundle)?,
+        profile,
+        replace: request.replace_existing_installation,
+        now_ms: app.clock.now_ms(),
+        audience: app.limits.contact_update_audience,
+        secret: Arc::clone(&app.secret),
+    };
+    match app.store.change(None, enroll).await? {
+        Enrollment::Enrolled(entry) => Ok(protobuf(codec::encode(&response(&app, entry)))),
+        Enrollment::CodeRefused => Err(Refusal::CodeRefused),
+        Enrollment::AlreadyEnrolled => Err(Refusal::AlreadyEnrolled),
+        Enrollment::WrongChain(entry) => Err(Refusal::WrongChain(Box::new(response(&app, entry)))),
+        Enrollment::WrongPreviousSignature => Err(Wrong::Bundle.into()),
+    }
+}
+
+/// The key that signed the request is in its body, so that the body is read first, within its small limit.
+async fn admit(app: &App, request: Request) -> Result<(wire::EnrollRequest, Bundle), Refusal> {
+    let (parts, body) = request.into_parts();
+    let (user_id, claim) = authenticate::claim(&parts.headers, app.clock.now_ms())?;
+    app.throttle.admit_enrollment(&user_id)?;
+    let within = Duration::from_secs(app.limits.body_seconds);
+    let body: Bytes = body::read(&parts.headers, body, routes::MAX_CALL_BYTES, within).await?;
+    let request: wire::EnrollRequest = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
+    let bundle = request.bundle.as_ref().ok_or(Wrong::Bundle)?;
+    let bundle = bundle::open(bundle).map_err(|_| Wrong::Bundle)?;
+    if bundle.user_id != user_id {
+        return Err(Refusal::Unauthenticated);
+    }
+    authenticate::verify(app, &parts, claim, &bundle.sign_key)?.check_body(&body)?;
+    Ok((request, bundle))
+}
+
+fn response(app: &App, entry: wire::DirectoryEntry) -> wire::EnrollResponse {
+    wire::EnrollResponse {
+        entry: Some(entry),
+        operations_public_key: app.secret.operations.public_key().to_vec(),
+    }
+}

@@ -1,0 +1,63 @@
+//! `POST /api/v1/messages/receive`: deletes what is acknowledged, then answers what waits, or waits for it.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use connect_proto::{codec, routes, wire};
+use tokio::time::{Instant, sleep_until};
+
+use super::authenticate::authenticate;
+use super::list::List;
+use super::{App, protobuf};
+use crate::check;
+use crate::refusal::{Refusal, Wrong};
+use crate::store::UserNumber;
+use crate::store::mailbox::{self, Acknowledge};
+use crate::wakes::Poll;
+
+pub(super) async fn handle(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (caller, body) = authenticate(&app, request, routes::MAX_CALL_BYTES).await?;
+    let ack: wire::Ack = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
+    drop(body);
+    let receive = check::ack::check(&ack)?;
+    drop(ack);
+    let user = caller.number;
+    let acknowledge = Acknowledge {
+        user,
+        entries: receive.acknowledged,
+    };
+    app.store.change(Some(caller.nonce), acknowledge).await?;
+    // Before the first look: what is committed after that look rings.
+    let poll = app.wakes.register(user);
+    let deadline = Instant::now() + receive.wait;
+    loop {
+        let list = waiting(&app, user, receive.limit).await?;
+        if !list.is_empty() || !news_before(deadline, &poll, &app).await {
+            return Ok(protobuf(list.into_bytes()));
+        }
+    }
+}
+
+async fn waiting(app: &App, user: UserNumber, limit: usize) -> Result<List, Refusal> {
+    let mut bytes = 0;
+    let fits = |waiting: &mailbox::Waiting| {
+        bytes += List::encoded_len(waiting);
+        bytes + List::MORE_LEN <= routes::MAX_RECEIVE_BYTES
+    };
+    let page = mailbox::page(app.store.readers(), user, limit, app.clock.now_ms(), fits).await?;
+    Ok(List::encode(&page))
+}
+
+/// Whether it is worth another look.
+async fn news_before(deadline: Instant, poll: &Poll, app: &App) -> bool {
+    tokio::select! {
+        biased;
+        () = app.stopping.cancelled() => false,
+        () = sleep_until(deadline) => false,
+        () = poll.news() => !poll.is_superseded(),
+    }
+}

@@ -1,0 +1,154 @@
+//! Every way in which the relay says no: the one file that spells the words and picks the statuses.
+
+use axum::response::{IntoResponse, Response};
+use connect_proto::routes::CONTENT_TYPE;
+use connect_proto::{codec, wire};
+use http::header::{CONTENT_TYPE as CONTENT_TYPE_HEADER, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+
+use crate::store::ChangeError;
+
+/// What the content of a request has wrong; the answer is 400 and the word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Wrong {
+    #[error("malformed")]
+    Malformed,
+    #[error("wrong_sender")]
+    Sender,
+    #[error("wrong_message_id")]
+    MessageId,
+    #[error("wrong_group_id")]
+    GroupId,
+    #[error("wrong_case_id")]
+    CaseId,
+    #[error("wrong_recipient_id")]
+    RecipientId,
+    #[error("no_recipient")]
+    NoRecipient,
+    #[error("too_many_recipients")]
+    TooManyRecipients,
+    #[error("duplicate_recipient")]
+    DuplicateRecipient,
+    #[error("wrong_key_id")]
+    KeyId,
+    #[error("wrong_nonce")]
+    Nonce,
+    #[error("wrong_box")]
+    Box,
+    #[error("sealed_and_case_sealed")]
+    TwoKinds,
+    #[error("relay_only_field")]
+    RelayOnly,
+    #[error("too_many_entries")]
+    TooManyEntries,
+    #[error("wrong_user_id")]
+    UserId,
+    #[error("wrong_profile")]
+    Profile,
+    #[error("wrong_bundle")]
+    Bundle,
+}
+
+/// Why a request is not served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("header_too_long")]
+    HeaderTooLong,
+    /// Whatever it was: one answer for all, so that nobody learns who is enrolled.
+    #[error("unauthenticated")]
+    Unauthenticated,
+    #[error("slow_down")]
+    SlowDown { seconds: u64 },
+    #[error("too_large")]
+    TooLarge,
+    #[error("too_slow")]
+    TooSlow,
+    #[error("{0}")]
+    Wrong(#[from] Wrong),
+    #[error("code_refused")]
+    CodeRefused,
+    #[error("already_enrolled")]
+    AlreadyEnrolled,
+    /// The body is an `EnrollResponse`: what the next bundle must follow on.
+    #[error("wrong_chain")]
+    WrongChain(Box<wire::EnrollResponse>),
+    #[error("unknown_recipient")]
+    UnknownRecipient,
+    #[error("message_conflict")]
+    MessageConflict,
+    #[error("mailbox_full")]
+    MailboxFull,
+    #[error("not_found")]
+    NotFound,
+    #[error("method_not_allowed")]
+    MethodNotAllowed,
+    #[error("unavailable")]
+    Unavailable,
+}
+
+impl Refusal {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Wrong(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::CodeRefused => StatusCode::FORBIDDEN,
+            Self::UnknownRecipient | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::AlreadyEnrolled | Self::WrongChain(_) | Self::MessageConflict => {
+                StatusCode::CONFLICT
+            }
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SlowDown { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::HeaderTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::MailboxFull => StatusCode::INSUFFICIENT_STORAGE,
+        }
+    }
+
+    /// Seconds after which it may go better.
+    const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::SlowDown { seconds } => Some(*seconds),
+            Self::Unavailable => Some(1),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = match &self {
+            Self::WrongChain(latest) => (
+                [(CONTENT_TYPE_HEADER, HeaderValue::from_static(CONTENT_TYPE))],
+                codec::encode(latest.as_ref()),
+            )
+                .into_response(),
+            other => other.to_string().into_response(),
+        };
+        *response.status_mut() = self.status();
+        if let Some(seconds) = self.retry_after() {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Replayed => Self::Unauthenticated,
+            ChangeError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+/// What the database said goes into the log, not to the client.
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        tracing::error!(%error, "a read failed");
+        Self::Unavailable
+    }
+}

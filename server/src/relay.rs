@@ -1,0 +1,179 @@
+//! A running relay: started, asked where it listens, shut down.
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::DropGuard;
+use tokio_util::task::TaskTracker;
+
+use crate::authorities::Authorities;
+use crate::clock::Clock;
+use crate::http::{self, App, Throttle};
+use crate::identity::{self, InitError};
+use crate::limits::Limits;
+use crate::listener::{Listener, Tasks};
+use crate::settings::{Settings, SettingsError};
+use crate::store::{Store, StoreError};
+use crate::wakes::Wakes;
+use crate::{sweep, tls};
+
+const LOCK: &str = "relay.lock";
+/// How long running requests may take to finish at shutdown.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a relay runs with. Its names are in the `relay.toml` of the state directory.
+#[derive(Debug, Clone)]
+pub struct RelayConfig {
+    pub state_dir: PathBuf,
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    pub clock: Clock,
+    pub limits: Limits,
+}
+
+/// The relay does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("another relay runs on {0}")]
+    AlreadyRunning(PathBuf),
+    #[error("cannot lock {0}: {1}")]
+    Lock(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Identity(#[from] InitError),
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+}
+
+/// A relay that accepts connections. Dropping it stops it; `shutdown` also waits for the end.
+#[derive(Debug)]
+pub struct Relay {
+    local_addr: SocketAddr,
+    app: Arc<App>,
+    tasks: Tasks,
+    writer: TaskTracker,
+    _stop_on_drop: DropGuard,
+    _lock: File,
+}
+
+/// Starts a relay; when this returns, it accepts connections.
+pub async fn start(config: RelayConfig) -> Result<Relay, StartError> {
+    let RelayConfig {
+        state_dir,
+        listen,
+        clock,
+        limits,
+    } = config;
+    let settings = Settings::load(&state_dir)?;
+    let lock = lock(&state_dir)?;
+    let tls = TlsAcceptor::from(tls::server_config(&state_dir)?);
+    let secret = identity::read_secret(&state_dir)?;
+    let mut hosts = settings.hosts;
+    hosts.extend(identity::read_leaf(&state_dir.join(identity::CERTIFICATE))?.hosts);
+    let refused = |error| StartError::Listen(listen, error);
+    let tcp = TcpListener::bind(listen).await.map_err(refused)?;
+    let local_addr = tcp.local_addr().map_err(refused)?;
+
+    let tasks = Tasks::default();
+    let wakes = Wakes::default();
+    // The writer is the last to end: it is counted apart.
+    let writer = TaskTracker::new();
+    let store = Store::open(&state_dir, wakes.clone(), &writer).await?;
+    writer.close();
+    let app = Arc::new(App {
+        authorities: Authorities::new(&hosts, local_addr.port(), &settings.authorities),
+        store,
+        throttle: Throttle::new(&limits),
+        secret: Arc::new(secret),
+        limits: limits.clone(),
+        clock,
+        wakes,
+        stopping: tasks.stopping.clone(),
+    });
+    let router = http::router(Arc::clone(&app));
+    let listener = Listener {
+        tls,
+        router,
+        limits,
+        tasks: tasks.clone(),
+    };
+    tasks.spawn(listener.run(tcp));
+    tasks.spawn(sweep::run(Arc::clone(&app)));
+    let stop_on_drop = tasks.stopping.clone().drop_guard();
+    Ok(Relay {
+        local_addr,
+        app,
+        tasks,
+        writer,
+        _stop_on_drop: stop_on_drop,
+        _lock: lock,
+    })
+}
+
+impl Relay {
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// How many long polls wait.
+    pub fn waiting(&self) -> usize {
+        self.app.wakes.waiting()
+    }
+
+    /// Returns if the relay can no longer write: then it is better ended and started again.
+    pub async fn broken(&self) {
+        self.writer.wait().await;
+    }
+
+    /// Removes what is due by the relay's clock, without waiting for the next half minute.
+    pub async fn sweep(&self) -> Result<(), sweep::SweepError> {
+        sweep::sweep(&self.app).await
+    }
+
+    /// Accepts nothing more, answers long polls with nothing, lets running requests finish for five seconds, and
+    /// closes the database.
+    pub async fn shutdown(self) {
+        let Self {
+            app,
+            tasks,
+            writer,
+            _lock: lock,
+            ..
+        } = self;
+        tasks.stopping.cancel();
+        tasks.tracker.close();
+        if timeout(GRACE, tasks.tracker.wait()).await.is_err() {
+            tracing::warn!("requests that did not finish in time are broken off");
+            tasks.aborting.cancel();
+            tasks.tracker.wait().await;
+        }
+        app.store.readers().close().await;
+        // With the last way to the writer, the writer ends.
+        drop(app);
+        writer.wait().await;
+        drop(lock);
+    }
+}
+
+/// One relay per state directory. The lock goes with the process, however it ends.
+fn lock(state_dir: &Path) -> Result<File, StartError> {
+    let path = state_dir.join(LOCK);
+    let file =
+        identity::create_private(&path).map_err(|error| StartError::Lock(path.clone(), error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::AlreadyRunning(state_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StartError::Lock(path, error)),
+    }
+}

@@ -1,0 +1,68 @@
+//! The key directory (§2.1.2, §5.3): profiles and bundles, old ones included.
+
+use connect_proto::ids::UserId;
+use connect_proto::wire;
+use serde_json::json;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteExecutor};
+
+use super::{signed, unsigned};
+use crate::limits::MAX_PUBLISHED_KEYS;
+
+/// The entries of those who are known, each with its newest keys first.
+pub(crate) async fn entries(
+    executor: impl SqliteExecutor<'_>,
+    users: &[UserId],
+) -> Result<Vec<wire::DirectoryEntry>, sqlx::Error> {
+    let asked: Vec<_> = users.iter().map(UserId::as_str).collect();
+    let rows = sqlx::query(
+        "SELECT u.user_id, u.display_name, u.profession, u.organisation, u.attested,
+                b.revision, b.state, b.changed_ms, b.bundle, b.signature, b.previous_signature
+         FROM json_each(?) j
+         JOIN users u ON u.user_id = j.value AND u.state = 0
+         JOIN bundles b ON b.user = u.id
+              AND b.revision > (SELECT max(revision) FROM bundles WHERE user = u.id) - ?
+         ORDER BY j.key, b.revision DESC",
+    )
+    .bind(json!(asked).to_string())
+    .bind(signed(MAX_PUBLISHED_KEYS))
+    .fetch_all(executor)
+    .await?;
+    let mut entries: Vec<wire::DirectoryEntry> = Vec::new();
+    for row in rows {
+        let user_id: &str = row.try_get(0)?;
+        if entries.last().is_none_or(|last| last.user_id != user_id) {
+            entries.push(entry(&row)?);
+        }
+        if let Some(last) = entries.last_mut() {
+            last.keys.push(published_key(&row)?);
+        }
+    }
+    Ok(entries)
+}
+
+fn entry(row: &SqliteRow) -> Result<wire::DirectoryEntry, sqlx::Error> {
+    Ok(wire::DirectoryEntry {
+        user_id: row.try_get(0)?,
+        profile: Some(wire::Profile {
+            display_name: row.try_get(1)?,
+            profession: row.try_get(2)?,
+            organisation: row.try_get(3)?,
+        }),
+        attested: row.try_get(4)?,
+        revision: unsigned(row.try_get(5)?),
+        keys: Vec::new(),
+    })
+}
+
+fn published_key(row: &SqliteRow) -> Result<wire::PublishedKey, sqlx::Error> {
+    Ok(wire::PublishedKey {
+        state: row.try_get(6)?,
+        changed_ms: unsigned(row.try_get(7)?),
+        bundle: Some(wire::SignedKeyBundle {
+            bundle: row.try_get(8)?,
+            signature: row.try_get(9)?,
+            previous_signature: row.try_get(10)?,
+        }),
+    })
+}

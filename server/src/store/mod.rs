@@ -1,0 +1,144 @@
+//! The relay's database: SQLite in WAL mode, every change durable before it is answered.
+//!
+//! All writes go through one connection and its group commit (`writer`); reads go to a small pool beside it.
+
+pub(crate) mod codes;
+pub(crate) mod delivery;
+pub(crate) mod directory;
+pub(crate) mod enrollment;
+pub(crate) mod expiry;
+pub(crate) mod keys;
+pub(crate) mod mailbox;
+pub(crate) mod nonces;
+pub(crate) mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::identity::create_private;
+use crate::wakes::Wakes;
+use keys::Keys;
+use nonces::Nonce;
+use writer::{Change, Pending, Tx};
+
+const FILE: &str = "relay.db";
+/// Changes that may wait for the writer; who comes later waits to enqueue.
+const QUEUE: usize = 1_024;
+const READERS: u32 = 4;
+/// Bytes of the write-ahead log that stay on disk after a burst.
+const WAL_KEPT: &str = "67108864";
+/// How long one process waits for another one's transaction: operators' commands run beside the relay.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// A user inside the database. Numbers, unlike names, may be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct UserNumber(pub(crate) i64);
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("cannot create the database: {0}")]
+    Create(std::io::Error),
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database has another shape than this version expects: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+/// A change was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ChangeError {
+    #[error("the nonce was used before")]
+    Replayed,
+    #[error("the change could not be made durable")]
+    Unavailable,
+}
+
+/// The open database of a running relay.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    readers: SqlitePool,
+    writer: mpsc::Sender<Box<dyn Pending>>,
+    keys: Keys,
+}
+
+impl Store {
+    /// Opens or creates the database. The writer ends when the last `Store` is dropped.
+    pub(crate) async fn open(
+        state_dir: &Path,
+        wakes: Wakes,
+        tasks: &TaskTracker,
+    ) -> Result<Self, StoreError> {
+        let connection = open_connection(state_dir).await?;
+        let readers = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_with(options(state_dir).pragma("query_only", "on"))
+            .await?;
+        let (writer, queue) = mpsc::channel(QUEUE);
+        let keys = Keys::default();
+        tasks.spawn(writer::run(Tx::new(connection), queue, keys.clone(), wakes));
+        Ok(Self {
+            readers,
+            writer,
+            keys,
+        })
+    }
+
+    /// Makes a change durable and answers its outcome. A nonce is spent in the same transaction.
+    pub(crate) async fn change<C: Change>(
+        &self,
+        nonce: Option<Nonce>,
+        change: C,
+    ) -> Result<C::Outcome, ChangeError> {
+        let (answer, outcome) = oneshot::channel();
+        let pending = writer::pending(nonce, change, answer);
+        self.writer
+            .send(pending)
+            .await
+            .map_err(|_| ChangeError::Unavailable)?;
+        outcome.await.map_err(|_| ChangeError::Unavailable)?
+    }
+
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+}
+
+/// One connection to a database of the present shape.
+pub(crate) async fn open_connection(state_dir: &Path) -> Result<SqliteConnection, StoreError> {
+    // SQLite gives its own files the mode of the database.
+    create_private(&state_dir.join(FILE)).map_err(StoreError::Create)?;
+    let mut connection = options(state_dir).connect().await?;
+    sqlx::migrate!("./migrations").run(&mut connection).await?;
+    Ok(connection)
+}
+
+fn options(state_dir: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(state_dir.join(FILE))
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // Checking them would search every mailbox for each shared part that is deleted.
+        .foreign_keys(false)
+        .pragma("journal_size_limit", WAL_KEPT)
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
+
+/// SQLite's integers are signed; nothing here comes near 2^63.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}

@@ -1,0 +1,327 @@
+//! The group commit: changes that wait at the same time share one transaction and one fsync.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use connect_proto::ids::UserId;
+use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::keys::Keys;
+use super::nonces::{self, Nonce};
+use super::{ChangeError, UserNumber};
+use crate::wakes::Wakes;
+
+/// Changes in one transaction at most.
+const MAX_BATCH: usize = 256;
+
+/// What a change works on: the transaction, and who must learn of it once it is durable. The writer tells them, not
+/// who asked for the change: that one may be gone by then.
+#[derive(Debug)]
+pub(crate) struct Tx {
+    pub(crate) connection: SqliteConnection,
+    pub(crate) woken: Vec<UserNumber>,
+    pub(crate) rekeyed: Vec<UserId>,
+}
+
+impl Tx {
+    pub(crate) fn new(connection: SqliteConnection) -> Self {
+        Self {
+            connection,
+            woken: Vec::new(),
+            rekeyed: Vec::new(),
+        }
+    }
+
+    fn forget_the_attempt(&mut self) {
+        self.woken.clear();
+        self.rekeyed.clear();
+    }
+}
+
+/// One change of the database. It may be applied more than once: what came before is rolled back then.
+pub(crate) trait Change: Send + 'static {
+    type Outcome: Send + 'static;
+
+    fn apply(
+        &mut self,
+        tx: &mut Tx,
+    ) -> impl Future<Output = Result<Self::Outcome, sqlx::Error>> + Send;
+}
+
+/// Spends a nonce and changes nothing else.
+#[derive(Debug)]
+pub(crate) struct Nothing;
+
+impl Change for Nothing {
+    type Outcome = ();
+
+    async fn apply(&mut self, _: &mut Tx) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+}
+
+/// A change in the queue, its type erased.
+pub(crate) trait Pending: Send {
+    fn nonce(&self) -> Option<Nonce>;
+    fn apply<'a>(
+        &'a mut self,
+        tx: &'a mut Tx,
+    ) -> Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'a>>;
+    fn refuse(&mut self, error: ChangeError);
+    /// To be called once the fate of the transaction is known.
+    fn answer(self: Box<Self>);
+}
+
+pub(super) fn pending<C: Change>(
+    nonce: Option<Nonce>,
+    change: C,
+    answer: oneshot::Sender<Result<C::Outcome, ChangeError>>,
+) -> Box<dyn Pending> {
+    Box::new(Queued {
+        nonce,
+        change,
+        outcome: Err(ChangeError::Unavailable),
+        answer,
+    })
+}
+
+struct Queued<C: Change> {
+    nonce: Option<Nonce>,
+    change: C,
+    outcome: Result<C::Outcome, ChangeError>,
+    answer: oneshot::Sender<Result<C::Outcome, ChangeError>>,
+}
+
+impl<C: Change> Pending for Queued<C> {
+    fn nonce(&self) -> Option<Nonce> {
+        self.nonce
+    }
+
+    fn apply<'a>(
+        &'a mut self,
+        tx: &'a mut Tx,
+    ) -> Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'a>> {
+        Box::pin(async move {
+            self.outcome = Ok(self.change.apply(tx).await?);
+            Ok(())
+        })
+    }
+
+    fn refuse(&mut self, error: ChangeError) {
+        self.outcome = Err(error);
+    }
+
+    fn answer(self: Box<Self>) {
+        // Who asked may have gone; the change stands all the same.
+        let _ = self.answer.send(self.outcome);
+    }
+}
+
+/// Serves the queue until its last sender is gone.
+pub(super) async fn run(
+    mut tx: Tx,
+    mut queue: mpsc::Receiver<Box<dyn Pending>>,
+    keys: Keys,
+    wakes: Wakes,
+) {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        if let Err(error) = commit(&mut tx, &mut batch).await {
+            tracing::error!(%error, changes = batch.len(), "a group of changes was not made");
+            for pending in &mut batch {
+                pending.refuse(ChangeError::Unavailable);
+            }
+            tx.forget_the_attempt();
+        }
+        for user in tx.rekeyed.drain(..) {
+            keys.forget(&user);
+        }
+        for user in tx.woken.drain(..) {
+            wakes.wake(user);
+        }
+        for pending in batch.drain(..) {
+            pending.answer();
+        }
+    }
+    if let Err(error) = tx.connection.close().await {
+        tracing::warn!(%error, "the database was not closed cleanly");
+    }
+}
+
+/// All in one transaction. Should one change fail, the transaction starts again with a savepoint around each, so that
+/// only that one is refused; the good case does not pay for it.
+async fn commit(tx: &mut Tx, batch: &mut [Box<dyn Pending>]) -> Result<(), sqlx::Error> {
+    for savepoints in [false, true] {
+        let attempt = attempt(tx, batch, savepoints).await;
+        let Err(error) = attempt else { return Ok(()) };
+        tx.forget_the_attempt();
+        // Some failures have rolled back already, and then this one says that there is nothing to do.
+        let _ = sqlx::query("ROLLBACK").execute(&mut tx.connection).await;
+        if savepoints {
+            return Err(error);
+        }
+        tracing::warn!(%error, "a change failed; its group is made again, one by one");
+    }
+    Ok(())
+}
+
+async fn attempt(
+    tx: &mut Tx,
+    batch: &mut [Box<dyn Pending>],
+    savepoints: bool,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut tx.connection)
+        .await?;
+    let nonces: Vec<Nonce> = batch.iter().filter_map(|pending| pending.nonce()).collect();
+    let mut fresh = nonces::spend(tx, &nonces).await?;
+    for pending in batch {
+        if pending
+            .nonce()
+            .is_some_and(|nonce| !fresh.remove(&nonce.key()))
+        {
+            pending.refuse(ChangeError::Replayed);
+        } else if savepoints {
+            apply_alone(tx, pending.as_mut()).await?;
+        } else {
+            pending.apply(tx).await?;
+        }
+    }
+    sqlx::query("COMMIT").execute(&mut tx.connection).await?;
+    Ok(())
+}
+
+async fn apply_alone(tx: &mut Tx, pending: &mut dyn Pending) -> Result<(), sqlx::Error> {
+    sqlx::query("SAVEPOINT change")
+        .execute(&mut tx.connection)
+        .await?;
+    if let Err(error) = pending.apply(tx).await {
+        tracing::error!(%error, "a change was not made");
+        pending.refuse(ChangeError::Unavailable);
+        sqlx::query("ROLLBACK TO change")
+            .execute(&mut tx.connection)
+            .await?;
+    }
+    sqlx::query("RELEASE change")
+        .execute(&mut tx.connection)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use tempfile::TempDir;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::store::Store;
+
+    const USER: UserNumber = UserNumber(1);
+
+    /// Writes a code row, and fails after that if told to.
+    struct Mark {
+        hash: Vec<u8>,
+        fails: bool,
+    }
+
+    impl Change for Mark {
+        type Outcome = ();
+
+        async fn apply(&mut self, tx: &mut Tx) -> Result<(), sqlx::Error> {
+            sqlx::query("INSERT INTO codes (hash, user_id, expires_ms) VALUES (?, 'alice', 0)")
+                .bind(self.hash.as_slice())
+                .execute(&mut tx.connection)
+                .await?;
+            if self.fails {
+                Err(sqlx::Error::RowNotFound)
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    async fn store() -> (TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Wakes::default(), &TaskTracker::new())
+            .await
+            .unwrap();
+        (dir, store)
+    }
+
+    async fn marks(store: &Store) -> Vec<Vec<u8>> {
+        sqlx::query_scalar("SELECT hash FROM codes ORDER BY hash")
+            .fetch_all(store.readers())
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failing_change_leaves_nothing_and_takes_nobody_along() {
+        let (_dir, store) = store().await;
+        let changes = (0..20_u8).map(|n| {
+            store.change(
+                None,
+                Mark {
+                    hash: vec![n],
+                    fails: n % 5 == 0,
+                },
+            )
+        });
+        let outcomes = join_all(changes).await;
+        for (n, outcome) in outcomes.iter().enumerate() {
+            let expected = if n % 5 == 0 {
+                Err(ChangeError::Unavailable)
+            } else {
+                Ok(())
+            };
+            assert_eq!(*outcome, expected, "{n}");
+        }
+        let expected: Vec<_> = (0..20_u8).filter(|n| n % 5 != 0).map(|n| vec![n]).collect();
+        assert_eq!(marks(&store).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_nonce_is_spent_once_also_within_one_group_and_by_a_failing_change() {
+        let (_dir, store) = store().await;
+        let nonce = |n: u8| Some(Nonce::new(USER, [n; 16], 0));
+        let twice = (0..2_u8).map(|n| {
+            store.change(
+                nonce(1),
+                Mark {
+                    hash: vec![n],
+                    fails: false,
+                },
+            )
+        });
+        assert_eq!(join_all(twice).await, [Ok(()), Err(ChangeError::Replayed)]);
+        let failing = store
+            .change(
+                nonce(2),
+                Mark {
+                    hash: vec![7],
+                    fails: true,
+                },
+            )
+            .await;
+        assert_eq!(failing, Err(ChangeError::Unavailable));
+        assert_eq!(
+            store.change(nonce(2), Nothing).await,
+            Err(ChangeError::Replayed)
+        );
+        assert_eq!(marks(&store).await, [vec![0]]);
+    }
+
+    #[tokio::test]
+    async fn a_change_stands_even_if_nobody_waits_for_it() {
+        let (_dir, store) = store().await;
+        let mark = |n: u8| Mark {
+            hash: vec![n],
+            fails: false,
+        };
+        let _ = futures_util::poll!(Box::pin(store.change(None, mark(1))));
+        store.change(None, mark(2)).await.unwrap();
+        assert_eq!(marks(&store).await, [vec![1], vec![2]]);
+    }
+}

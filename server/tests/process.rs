@@ -1,0 +1,255 @@
+//! The program as an administrator runs it, and as the power cut leaves it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use connect_proto::hash::sha256;
+use connect_proto::request::Call;
+use connect_proto::{codec, routes, wire};
+use connect_relay::clock::Clock;
+use support::{User, client, nonce};
+
+fn relay(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_connect-relay"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("CONNECT_RELAY_STATE_DIR", dir);
+    command
+}
+
+fn output(dir: &Path, arguments: &[&str]) -> Output {
+    relay(dir, arguments).output().unwrap()
+}
+
+fn code(dir: &Path, user: &str) -> String {
+    let output = output(dir, &["operator", "issue-code", user]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .strip_suffix('\n')
+        .unwrap()
+        .to_owned()
+}
+
+/// A running relay, and where it listens.
+struct Running {
+    child: Child,
+    port: u16,
+}
+
+impl Running {
+    fn start(dir: &Path) -> Self {
+        Self::logging(dir, "warn", Stdio::inherit())
+    }
+
+    fn logging(dir: &Path, filter: &str, log: Stdio) -> Self {
+        let mut command = relay(dir, &["run", "--listen", "127.0.0.1:0", "--log", filter]);
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let port = line
+            .trim()
+            .strip_prefix("listening on 127.0.0.1:")
+            .unwrap()
+            .parse()
+            .unwrap();
+        Self { child, port }
+    }
+
+    /// Answers the status.
+    async fn call(
+        &self,
+        http: &reqwest::Client,
+        user: &User,
+        path: &str,
+        body: &[u8],
+        nonce: [u8; 16],
+    ) -> (u16, Vec<u8>) {
+        let authority = routes::authority("localhost", self.port);
+        let call = Call {
+            method: "POST",
+            authority: &authority,
+            path,
+            body_sha256: &sha256(body),
+        };
+        let request = http
+            .post(format!("https://{authority}{path}"))
+            .header(routes::HEADER_USER, user.id.as_str())
+            .header(
+                routes::HEADER_SIGNATURE,
+                user.sign(call, Clock::system().now_ms(), nonce),
+            )
+            .body(body.to_vec());
+        let answer = request.send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.bytes().await.unwrap().to_vec(),
+        )
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn terminate(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[tokio::test]
+async fn a_killed_relay_keeps_what_it_accepted_and_remembers_every_nonce() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(
+        output(dir.path(), &["init", "--host", "relay.test"])
+            .status
+            .success()
+    );
+    let http = client(&dir, &[b"h2"]);
+    let mut alice = User::new("alice", 1);
+    alice.code = code(dir.path(), "alice");
+
+    let running = Running::start(dir.path());
+    let (status, _) = running
+        .call(&http, &alice, routes::ENROLL, &alice.enrollment(), nonce())
+        .await;
+    assert_eq!(status, 200);
+    let body = codec::encode(&alice.envelope(1, &["alice"]));
+    let spent = nonce();
+    assert_eq!(
+        running
+            .call(&http, &alice, routes::SEND, &body, spent)
+            .await
+            .0,
+        204
+    );
+    running.kill();
+
+    let running = Running::start(dir.path());
+    assert_eq!(
+        running
+            .call(&http, &alice, routes::SEND, &body, spent)
+            .await
+            .0,
+        401
+    );
+    let (_, list) = running
+        .call(&http, &alice, routes::RECEIVE, b"", nonce())
+        .await;
+    let list: wire::EnvelopeList = codec::decode(&list).unwrap();
+    assert_eq!(
+        list.envelopes,
+        [wire::Envelope {
+            queue_seq: 1,
+            ..alice.envelope(1, &["alice"])
+        }]
+    );
+    // Meanwhile the client must be able to say good-bye.
+    let ended = tokio::task::spawn_blocking(|| running.terminate())
+        .await
+        .unwrap();
+    assert_eq!(ended, Some(0));
+}
+
+#[tokio::test]
+async fn the_most_talkative_log_names_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    output(dir.path(), &["init", "--host", "relay.test"]);
+    let path = dir.path().join("log");
+    let log = std::fs::File::create(&path).unwrap();
+    let running = Running::logging(dir.path(), "trace", log.into());
+    let mut canary = User::new("canary-user", 1);
+    canary.code = code(dir.path(), "canary-user");
+    let enrollment = canary.enrollment();
+    let message = codec::encode(&canary.envelope(1, &["canary-user"]));
+    for alpn in [&b"h2"[..], b"http/1.1"] {
+        let http = client(&dir, &[alpn]);
+        for (path, body) in [(routes::ENROLL, &enrollment), (routes::SEND, &message)] {
+            let (status, _) = running.call(&http, &canary, path, body, nonce()).await;
+            assert!(status == 200 || status == 204, "{path}: {status}");
+        }
+    }
+    running.kill();
+    let log = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
+    assert!(log.contains("TRACE"));
+    for told in [
+        "canary",
+        canary.code.as_str(),
+        &hex::encode("canary-user"),
+        &hex::encode([1; 16]),
+    ] {
+        let found = log.lines().find(|line| line.contains(told));
+        assert_eq!(found, None, "{told}");
+    }
+}
+
+#[test]
+fn a_relay_without_a_state_says_what_to_run() {
+    let dir = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["run", "--listen", "127.0.0.1:0"][..],
+        &["operator", "issue-code", "bob"],
+    ] {
+        let output = output(dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(78));
+        assert!(
+            String::from_utf8(output.stderr)
+                .unwrap()
+                .contains("connect-relay init")
+        );
+    }
+}
+
+#[test]
+fn a_second_relay_on_the_same_state_is_refused_and_operators_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    output(dir.path(), &["init", "--host", "relay.test"]);
+    let running = Running::start(dir.path());
+    let second = output(dir.path(), &["run", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(69));
+    assert!(
+        String::from_utf8(second.stderr)
+            .unwrap()
+            .contains("another relay runs")
+    );
+    assert_ne!(code(dir.path(), "bob"), code(dir.path(), "bob"));
+    assert_eq!(running.terminate(), Some(0));
+}
+
+#[test]
+fn init_prints_where_the_ca_is_and_two_pins() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(output(dir.path(), &["init"]).status.code(), Some(64));
+    let json = output(dir.path(), &["init", "--host", "relay.test", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["ca"], dir.path().join("ca.pem").to_str().unwrap());
+    let text = String::from_utf8(output(dir.path(), &["init"]).stdout).unwrap();
+    let pins: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pin "))
+        .collect();
+    assert_eq!(json["pins"], serde_json::json!(pins));
+    assert_eq!(pins.len(), 2);
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = output(dir.path(), &["completions", shell]).stdout;
+        assert!(
+            String::from_utf8(script).unwrap().contains("issue-code"),
+            "{shell}"
+        );
+    }
+}
