@@ -1,0 +1,136 @@
+//! TLS 1.3 with normal validation and, in addition, pinned keys (D29, §10.7).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use connect_proto::hash::sha256;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
+};
+
+use crate::address::{Pin, RelayAddress};
+use crate::error::UplinkError;
+
+/// HTTP/1.1 with keep-alive: faster than HTTP/2 for single requests, and a long poll keeps its connection to itself.
+const ALPN: &[u8] = b"http/1.1";
+
+pub(crate) fn config(address: &RelayAddress) -> Result<ClientConfig, UplinkError> {
+    let mut roots = RootCertStore::empty();
+    if address.roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    for root in &address.roots {
+        roots.add(root.clone()).map_err(|_| UplinkError::Setup)?;
+    }
+    let provider = Arc::new(default_provider());
+    let webpki =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(|_| UplinkError::Setup)?;
+    let verifier = PinnedVerifier {
+        webpki,
+        pins: address.pins.clone(),
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|_| UplinkError::Setup)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(config)
+}
+
+/// The certificate is valid, and its key is none that we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server's key is not a pinned one")]
+pub(crate) struct NotPinned;
+
+struct PinnedVerifier {
+    webpki: Arc<WebPkiServerVerifier>,
+    pins: BTreeSet<Pin>,
+}
+
+impl fmt::Debug for PinnedVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PinnedVerifier(..)")
+    }
+}
+
+impl ServerCertVerifier for PinnedVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let pinned = self.pins.contains(&sha256(&key));
+        let valid = self.webpki.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )?;
+        if pinned {
+            Ok(valid)
+        } else {
+            let other = OtherError(Arc::new(NotPinned));
+            Err(Error::InvalidCertificate(CertificateError::Other(other)))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki.verify_tls12_signature(message, cert, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki.verify_tls13_signature(message, cert, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+/// What a failed connection was about, by the errors that it was made of.
+pub(crate) fn classify(error: &reqwest::Error) -> UplinkError {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let io = cause.downcast_ref::<std::io::Error>();
+        let inner = io.and_then(std::io::Error::get_ref);
+        let tls = inner
+            .and_then(|inner| inner.downcast_ref::<Error>())
+            .or_else(|| cause.downcast_ref::<Error>());
+        match tls {
+            Some(Error::InvalidCertificate(CertificateError::Other(other)))
+                if other.0.downcast_ref::<NotPinned>().is_some() =>
+            {
+                return UplinkError::PinMismatch;
+            }
+            Some(Error::InvalidCertificate(_)) => return UplinkError::CertificateInvalid,
+            _ => source = cause.source(),
+        }
+    }
+    UplinkError::Unreachable
+}

@@ -1,0 +1,324 @@
+//! The calls to the relay: each signed (D8), bounded in time, its answer bounded in size, and never repeated here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use connect_proto::hash::sha256;
+use connect_proto::ids::UserId;
+use connect_proto::request::{self, Call, Caller, NONCE_LEN};
+use connect_proto::sign::SignSecretKey;
+use connect_proto::{codec, routes, wire};
+use rand_core::CryptoRngCore;
+use reqwest::{Client, Response, StatusCode, header, redirect};
+use url::Url;
+
+use crate::address::RelayAddress;
+use crate::error::UplinkError;
+use crate::offset::{ClockOffset, Skew};
+use crate::tls::classify;
+use crate::{body, tls};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a long poll may take beyond the time that it was asked to wait.
+const POLL_GRACE: Duration = Duration::from_secs(15);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// An envelope list's own framing comes on top of what it carries.
+const MAX_LIST: usize = routes::MAX_RECEIVE_BYTES + (64 << 10);
+const MAX_ENTRIES: usize = 4 << 20;
+const BUILD_NUMBER: u32 = 1;
+
+/// Who signs.
+#[derive(Debug, Clone, Copy)]
+pub struct Credentials<'a> {
+    pub user_id: &'a UserId,
+    pub sign_key: &'a SignSecretKey,
+}
+
+#[derive(Debug)]
+pub enum EnrollOutcome {
+    Enrolled(wire::EnrollResponse),
+    /// The user has an installation, and a new bundle has to follow its last one.
+    ChainOn(wire::DirectoryEntry),
+    AlreadyEnrolled,
+    /// The code is wrong, used or expired.
+    CodeRefused,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// Durable at the relay.
+    Accepted,
+    /// Other bytes are there under the same id.
+    Conflict,
+    TooLarge,
+    MailboxFull {
+        retry_after_ms: Option<u64>,
+    },
+    UnknownRecipient,
+    Refused,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Uplink(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    base: Url,
+    authority: String,
+    client_type: String,
+    offset: ClockOffset,
+}
+
+impl std::fmt::Debug for Uplink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Uplink({})", self.0.authority)
+    }
+}
+
+impl Uplink {
+    pub fn new(address: &RelayAddress) -> Result<Self, UplinkError> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::config(address)?)
+            .https_only(true)
+            .no_proxy()
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(2)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|_| UplinkError::Setup)?;
+        Ok(Self(Arc::new(Inner {
+            client,
+            base: address.base.clone(),
+            authority: address.authority.clone(),
+            client_type: format!("connectd/{}", std::env::consts::OS),
+            offset: ClockOffset::default(),
+        })))
+    }
+
+    /// The relay's clock minus ours, where it matters (D30).
+    pub fn clock_offset_ms(&self) -> i64 {
+        self.0.offset.ms()
+    }
+
+    pub async fn enroll(
+        &self,
+        credentials: Credentials<'_>,
+        now_ms: u64,
+        rng: &mut impl CryptoRngCore,
+        request: &wire::EnrollRequest,
+    ) -> Result<EnrollOutcome, UplinkError> {
+        let body = Bytes::from(codec::encode(request));
+        let response = self
+            .call(credentials, now_ms, rng, routes::ENROLL, body, CALL_TIMEOUT)
+            .await?;
+        let status = response.status();
+        match status {
+            StatusCode::OK => {
+                let answer = body::read(response, MAX_ENTRIES).await?;
+                let answer = codec::decode(&answer).map_err(|_| UplinkError::BadAnswer)?;
+                Ok(EnrollOutcome::Enrolled(answer))
+            }
+            StatusCode::FORBIDDEN => Ok(EnrollOutcome::CodeRefused),
+            StatusCode::CONFLICT => {
+                let is_entry = is_protobuf(&response);
+                let answer = body::read(response, MAX_ENTRIES).await?;
+                Ok(chain_on(is_entry, &answer))
+            }
+            _ => Err(refused(&response)),
+        }
+    }
+
+    /// One request per 200 users; unknown ones are missing in the answer.
+    pub async fn lookup(
+        &self,
+        credentials: Credentials<'_>,
+        now_ms: u64,
+        rng: &mut impl CryptoRngCore,
+        user_ids: &[UserId],
+    ) -> Result<Vec<wire::DirectoryEntry>, UplinkError> {
+        let mut entries = Vec::with_capacity(user_ids.len());
+        for some in user_ids.chunks(routes::MAX_LOOKUP) {
+            let request = wire::LookupRequest {
+                user_ids: some.iter().map(ToString::to_string).collect(),
+            };
+            let body = Bytes::from(codec::encode(&request));
+            let response = self
+                .call(credentials, now_ms, rng, routes::LOOKUP, body, CALL_TIMEOUT)
+                .await?;
+            let answer: wire::DirectoryEntries = decoded(response, MAX_ENTRIES).await?;
+            entries.extend(answer.entries);
+        }
+        Ok(entries)
+    }
+
+    /// Sends an encoded envelope.
+    pub async fn send(
+        &self,
+        credentials: Credentials<'_>,
+        now_ms: u64,
+        rng: &mut impl CryptoRngCore,
+        envelope: &[u8],
+    ) -> Result<SendOutcome, UplinkError> {
+        let body = Bytes::copy_from_slice(envelope);
+        let response = self
+            .call(credentials, now_ms, rng, routes::SEND, body, CALL_TIMEOUT)
+            .await?;
+        Ok(match response.status() {
+            StatusCode::NO_CONTENT => SendOutcome::Accepted,
+            StatusCode::CONFLICT => SendOutcome::Conflict,
+            StatusCode::PAYLOAD_TOO_LARGE => SendOutcome::TooLarge,
+            StatusCode::NOT_FOUND => SendOutcome::UnknownRecipient,
+            StatusCode::INSUFFICIENT_STORAGE => SendOutcome::MailboxFull {
+                retry_after_ms: retry_after_ms(&response),
+            },
+            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY => {
+                SendOutcome::Refused
+            }
+            _ => return Err(refused(&response)),
+        })
+    }
+
+    /// Acknowledges and receives; waits as long as the ack says, and a little for the way.
+    pub async fn receive(
+        &self,
+        credentials: Credentials<'_>,
+        now_ms: u64,
+        rng: &mut impl CryptoRngCore,
+        ack: &wire::Ack,
+    ) -> Result<wire::EnvelopeList, UplinkError> {
+        let body = Bytes::from(codec::encode(ack));
+        let limit = Duration::from_millis(ack.wait_ms.into()) + POLL_GRACE;
+        let response = self
+            .call(credentials, now_ms, rng, routes::RECEIVE, body, limit)
+            .await?;
+        let list: wire::EnvelopeList = decoded(response, MAX_LIST).await?;
+        if list.envelopes.len() > routes::MAX_RECEIVE_ENVELOPES {
+            return Err(UplinkError::BadAnswer);
+        }
+        Ok(list)
+    }
+
+    /// Signs and posts; once more with the relay's time where ours was the reason to refuse.
+    async fn call(
+        &self,
+        credentials: Credentials<'_>,
+        now_ms: u64,
+        rng: &mut impl CryptoRngCore,
+        path: &'static str,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Response, UplinkError> {
+        let signature = self.sign(credentials, now_ms, rng, path, &body);
+        let response = self
+            .post(credentials.user_id, &signature, path, body.clone(), limit)
+            .await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let date = response.headers().get(header::DATE);
+        let date = date.and_then(|date| date.to_str().ok()).unwrap_or_default();
+        match self.0.offset.follow(date, now_ms) {
+            Skew::None => Ok(response),
+            Skew::TooFar => Err(UplinkError::ClockSkew),
+            Skew::Followed => {
+                let signature = self.sign(credentials, now_ms, rng, path, &body);
+                self.post(credentials.user_id, &signature, path, body, limit)
+                    .await
+            }
+        }
+    }
+
+    fn sign(
+        &self,
+        credentials: Credentials<'_>,
+        now_ms: u64,
+        rng: &mut impl CryptoRngCore,
+        path: &str,
+        body: &[u8],
+    ) -> String {
+        let mut nonce = [0; NONCE_LEN];
+        rng.fill_bytes(&mut nonce);
+        let call = Call {
+            method: routes::METHOD_POST,
+            authority: &self.0.authority,
+            path,
+            body_sha256: &sha256(body),
+        };
+        let caller = Caller {
+            user_id: credentials.user_id,
+            timestamp_ms: self.0.offset.apply(now_ms),
+            nonce,
+            client_type: &self.0.client_type,
+            build_number: BUILD_NUMBER,
+        };
+        request::sign(call, caller, credentials.sign_key)
+    }
+
+    async fn post(
+        &self,
+        user_id: &UserId,
+        signature: &str,
+        path: &str,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Response, UplinkError> {
+        let mut url = self.0.base.clone();
+        url.set_path(path);
+        self.0
+            .client
+            .post(url)
+            .header(routes::HEADER_USER, user_id.as_str())
+            .header(routes::HEADER_SIGNATURE, signature)
+            .header(header::CONTENT_TYPE, routes::CONTENT_TYPE)
+            .timeout(limit)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| classify(&error))
+    }
+}
+
+async fn decoded<M: codec::Wire>(response: Response, max: usize) -> Result<M, UplinkError> {
+    if response.status() != StatusCode::OK {
+        return Err(refused(&response));
+    }
+    let body = body::read(response, max).await?;
+    codec::decode(&body).map_err(|_| UplinkError::BadAnswer)
+}
+
+fn chain_on(is_entry: bool, answer: &[u8]) -> EnrollOutcome {
+    let entry = codec::decode::<wire::EnrollResponse>(answer)
+        .ok()
+        .filter(|_| is_entry)
+        .and_then(|response| response.entry);
+    entry.map_or(EnrollOutcome::AlreadyEnrolled, EnrollOutcome::ChainOn)
+}
+
+fn is_protobuf(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind == routes::CONTENT_TYPE)
+}
+
+fn refused(response: &Response) -> UplinkError {
+    match response.status() {
+        StatusCode::UNAUTHORIZED => UplinkError::Unauthorized,
+        StatusCode::TOO_MANY_REQUESTS => UplinkError::RateLimited {
+            retry_after_ms: retry_after_ms(response).unwrap_or(1000),
+        },
+        status if status.is_server_error() => UplinkError::Unreachable,
+        status => UplinkError::Refused(status.as_u16()),
+    }
+}
+
+/// The header counts in seconds.
+fn retry_after_ms(response: &Response) -> Option<u64> {
+    let value = response.headers().get(header::RETRY_AFTER)?;
+    let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
+    Some(seconds.saturating_mul(1000))
+}
