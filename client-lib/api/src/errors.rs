@@ -75,6 +75,7 @@ pub enum Reason {
     Empty,
     TooShort,
     TooLong,
+    TooWeak,
     OutOfRange,
     NotSupported,
     AlreadyEnrolled,

@@ -36,7 +36,7 @@ pub trait Method: 'static {
     const ACCESS: Access;
     const NEEDS: Needs;
     type Params: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
-    type Answer: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+    type Answer: Serialize + DeserializeOwned + JsonSchema + Clone + Send + 'static;
 }
 
 macro_rules! method {

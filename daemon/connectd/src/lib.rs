@@ -1,1 +1,16 @@
-//! placeholder
+//! connectd, the agent that holds the keys: socket in, house together, life and death.
+
+pub mod caller;
+pub mod config;
+pub mod host;
+pub mod lifecycle;
+pub mod limits;
+pub mod places;
+pub mod rpc;
+
+mod accept;
+mod connection;
+mod instance;
+mod output;
+mod request;
+mod subscriptions;

@@ -1,1 +1,21 @@
-//! placeholder
+//! The use-cases of the daemon over an unlocked session, and its sync and outbox loops.
+
+pub mod chance;
+pub mod clock;
+pub mod contacts;
+pub mod counters;
+pub mod directory;
+pub mod enroll;
+pub mod error;
+pub mod events;
+pub mod health;
+pub mod journal;
+pub mod messages;
+pub mod outbox;
+pub mod receive;
+pub mod send;
+pub mod session;
+pub mod shared;
+pub mod sync;
+pub mod unlocked;
+pub mod upkeep;

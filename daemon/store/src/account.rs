@@ -34,9 +34,10 @@ impl std::fmt::Debug for Account {
     }
 }
 
-pub async fn add(tx: &mut Tx, account: &Account) -> Result<(), StoreError> {
+/// Writes the account, over one that an enrollment which was cut off has left.
+pub async fn put(tx: &mut Tx, account: &Account) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO account (one, user_id, installation_id, display_name, profession, organisation, attested,
+        "INSERT OR REPLACE INTO account (one, user_id, installation_id, display_name, profession, organisation, attested,
              box_key, sign_key, bundle_revision, relay_url, relay_ca_pem, operations_key, enrolled_ms)
          VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -55,8 +56,11 @@ pub async fn add(tx: &mut Tx, account: &Account) -> Result<(), StoreError> {
     .bind(int(account.enrolled_ms))
     .execute(tx.connection())
     .await?;
+    sqlx::query("DELETE FROM relay_pins")
+        .execute(tx.connection())
+        .await?;
     for pin in &account.relay_pins {
-        sqlx::query("INSERT INTO relay_pins (pin) VALUES (?)")
+        sqlx::query("INSERT OR IGNORE INTO relay_pins (pin) VALUES (?)")
             .bind(pin)
             .execute(tx.connection())
             .await?;

@@ -13,13 +13,6 @@ pub async fn put_pending(tx: &mut Tx, request: &[u8]) -> Result<(), StoreError> 
     Ok(())
 }
 
-pub async fn remove_pending(tx: &mut Tx) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM pending_enrollment")
-        .execute(tx.connection())
-        .await?;
-    Ok(())
-}
-
 pub async fn find_pending(store: &Store) -> Result<Option<Vec<u8>>, StoreError> {
     let row = sqlx::query("SELECT request FROM pending_enrollment")
         .fetch_optional(store.reader())

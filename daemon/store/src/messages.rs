@@ -184,7 +184,10 @@ pub async fn set_recipient(
 }
 
 /// To whom a message went, or is to go.
-pub async fn list_recipients(tx: &mut Tx, message: MessageRow) -> Result<Vec<Recipient>, StoreError> {
+pub async fn list_recipients(
+    tx: &mut Tx,
+    message: MessageRow,
+) -> Result<Vec<Recipient>, StoreError> {
     let rows = sqlx::query("SELECT * FROM recipients WHERE message = ? ORDER BY user_id")
         .bind(message.0)
         .fetch_all(tx.connection())
@@ -198,11 +201,12 @@ pub async fn find_outgoing(
     author: &UserId,
     message_id: MessageId,
 ) -> Result<Option<(MessageRow, ConversationRow)>, StoreError> {
-    let row = sqlx::query("SELECT id, conversation FROM messages WHERE message_id = ? AND sender = ?")
-        .bind(message_id.as_bytes().as_slice())
-        .bind(author.as_str())
-        .fetch_optional(tx.connection())
-        .await?;
+    let row =
+        sqlx::query("SELECT id, conversation FROM messages WHERE message_id = ? AND sender = ?")
+            .bind(message_id.as_bytes().as_slice())
+            .bind(author.as_str())
+            .fetch_optional(tx.connection())
+            .await?;
     row.map(|row| {
         Ok((
             MessageRow(row.try_get("id")?),

@@ -100,12 +100,16 @@ pub async fn remove(tx: &mut Tx, message: MessageRow) -> Result<(), StoreError> 
     Ok(())
 }
 
-pub async fn count(store: &Store) -> Result<u64, StoreError> {
-    let row = sqlx::query("SELECT count(*) FROM outbox")
-        .fetch_one(store.reader())
-        .await?;
-    let count: i64 = row.try_get(0)?;
-    Ok(count.unsigned_abs())
+/// What is in the outbox, and how much of it is held.
+pub async fn count(store: &Store) -> Result<(u64, u64), StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS queued, coalesce(sum(EXISTS
+             (SELECT 1 FROM recipients r WHERE r.message = o.message AND r.state = 'held')), 0) AS held
+         FROM outbox o",
+    )
+    .fetch_one(store.reader())
+    .await?;
+    Ok((uint(&row, "queued")?, uint(&row, "held")?))
 }
 
 /// What a caller's reference was used for.

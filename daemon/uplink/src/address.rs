@@ -42,6 +42,7 @@ pub struct RelayAddress {
     pub(crate) pins: BTreeSet<Pin>,
     /// Empty: the public ones.
     pub(crate) roots: Vec<CertificateDer<'static>>,
+    pub(crate) tls12: bool,
 }
 
 impl RelayAddress {
@@ -72,8 +73,18 @@ impl RelayAddress {
             authority,
             pins,
             roots: ca_pem.map(parse_roots).transpose()?.unwrap_or_default(),
+            tls12: false,
             base,
         })
+    }
+
+    /// Takes the whitepaper's two TLS 1.2 suites as well (D29): for a relay behind something that has no TLS 1.3.
+    #[must_use]
+    pub fn with_tls12(self) -> Self {
+        Self {
+            tls12: true,
+            ..self
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long to wait before trying again: exponential, with full jitter.
+//! How long to wait before trying again: exponential, spread by chance, never nothing at all.
 
 use std::time::Duration;
 

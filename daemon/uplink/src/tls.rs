@@ -1,18 +1,21 @@
-//! TLS 1.3 with normal validation and, in addition, pinned keys (D29, §10.7).
+//! TLS with normal validation and, in addition, pinned keys (D29, §10.7).
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::error::Error as StdError;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use connect_proto::hash::sha256;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::ring::default_provider;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{cipher_suite, default_provider};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::version::{TLS12, TLS13};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
-    SignatureScheme,
+    SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion,
 };
 
 use crate::address::{Pin, RelayAddress};
@@ -29,7 +32,7 @@ pub(crate) fn config(address: &RelayAddress) -> Result<ClientConfig, UplinkError
     for root in &address.roots {
         roots.add(root.clone()).map_err(|_| UplinkError::Setup)?;
     }
-    let provider = Arc::new(default_provider());
+    let provider = Arc::new(provider(address.tls12));
     let webpki =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .build()
@@ -39,7 +42,11 @@ pub(crate) fn config(address: &RelayAddress) -> Result<ClientConfig, UplinkError
         pins: address.pins.clone(),
     };
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(if address.tls12 {
+            WITH_TLS12
+        } else {
+            TLS13_ONLY
+        })
         .map_err(|_| UplinkError::Setup)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -47,6 +54,23 @@ pub(crate) fn config(address: &RelayAddress) -> Result<ClientConfig, UplinkError
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(config)
 }
+
+static TLS13_ONLY: &[&SupportedProtocolVersion] = &[&TLS13];
+static WITH_TLS12: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+
+/// Every suite of TLS 1.3, and of TLS 1.2 the two that the whitepaper names: both need a server key of RSA.
+fn provider(tls12: bool) -> CryptoProvider {
+    let mut provider = default_provider();
+    provider
+        .cipher_suites
+        .retain(|suite| suite.version() == &TLS13 || (tls12 && TLS12_SUITES.contains(suite)));
+    provider
+}
+
+const TLS12_SUITES: [SupportedCipherSuite; 2] = [
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+];
 
 /// The certificate is valid, and its key is none that we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,22 +139,25 @@ impl ServerCertVerifier for PinnedVerifier {
 
 /// What a failed connection was about, by the errors that it was made of.
 pub(crate) fn classify(error: &reqwest::Error) -> UplinkError {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let io = cause.downcast_ref::<std::io::Error>();
-        let inner = io.and_then(std::io::Error::get_ref);
-        let tls = inner
-            .and_then(|inner| inner.downcast_ref::<Error>())
-            .or_else(|| cause.downcast_ref::<Error>());
-        match tls {
+    let mut cause = StdError::source(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<Error>() {
             Some(Error::InvalidCertificate(CertificateError::Other(other)))
                 if other.0.downcast_ref::<NotPinned>().is_some() =>
             {
                 return UplinkError::PinMismatch;
             }
             Some(Error::InvalidCertificate(_)) => return UplinkError::CertificateInvalid,
-            _ => source = cause.source(),
+            _ => cause = inner(error),
         }
     }
     UplinkError::Unreachable
+}
+
+/// An `io::Error` that wraps an error names as its source what is behind that one, not the error itself.
+fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as _),
+        None => error.source(),
+    }
 }

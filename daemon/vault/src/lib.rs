@@ -1,1 +1,11 @@
-//! placeholder
+//! Where the master key rests, and what opens it: keystores, the PIN and its attempts, the sealed file (§4, D22, D23).
+
+pub mod attempts;
+mod disk;
+pub mod error;
+mod kdf;
+pub mod keys;
+pub mod keystore;
+pub mod pin;
+pub mod sealed;
+pub mod vault;

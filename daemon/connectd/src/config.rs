@@ -1,0 +1,213 @@
+//! The configuration file, in TOML. What is not in it has the defaults of `rpc.md`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use connect_ipc::endpoint::Endpoint;
+use connect_ipc::socket::Audience;
+use connect_vault::keystore::{Keystore, KeystoreKind};
+use serde::Deserialize;
+
+use crate::limits::Limits;
+use crate::places;
+
+const MAX_FILE: u64 = 1 << 20;
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    socket: Option<PathBuf>,
+    keystore: KeystoreSection,
+    access: AccessSection,
+    limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct KeystoreSection {
+    kind: String,
+    directory: Option<PathBuf>,
+}
+
+impl Default for KeystoreSection {
+    fn default() -> Self {
+        Self {
+            kind: KeystoreKind::File.name().to_owned(),
+            directory: None,
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AccessSection {
+    owner_uids: Vec<u32>,
+    /// The socket is open to the daemon's group as well.
+    group: bool,
+}
+
+/// Everything that the daemon was told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub state_dir: PathBuf,
+    pub endpoint: Endpoint,
+    pub keystore: Keystore,
+    pub owner_uids: Vec<u32>,
+    pub audience: Audience,
+    pub limits: Limits,
+}
+
+/// The configuration cannot be used. File contents are not quoted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{path} cannot be read: {error}")]
+    Read { path: PathBuf, error: io::Error },
+    #[error("{path} is not a valid configuration, line {line}: {message}")]
+    Parse {
+        path: PathBuf,
+        line: usize,
+        message: String,
+    },
+    #[error("keystore.kind is \"passphrase\" or \"file\"")]
+    Keystore,
+    #[error("there is no default for {0} here: give {1}")]
+    NoDefault(&'static str, &'static str),
+}
+
+/// What the command line says comes before the file, and the file before the defaults.
+#[derive(Debug, Default, Clone)]
+pub struct Overrides {
+    pub state_dir: Option<PathBuf>,
+    pub socket: Option<PathBuf>,
+    pub config: Option<PathBuf>,
+}
+
+pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
+    let file = read(overrides.config.as_deref())?;
+    let state_dir = overrides
+        .state_dir
+        .or_else(places::state_dir)
+        .ok_or(ConfigError::NoDefault("the state directory", "--state-dir"))?;
+    let endpoint = overrides
+        .socket
+        .or(file.socket)
+        .map(Endpoint::new)
+        .or_else(places::endpoint)
+        .ok_or(ConfigError::NoDefault("the socket", "--socket"))?;
+    let kind: KeystoreKind = file
+        .keystore
+        .kind
+        .parse()
+        .map_err(|_| ConfigError::Keystore)?;
+    let keystore = match kind {
+        KeystoreKind::Passphrase => Keystore::Passphrase,
+        KeystoreKind::File => Keystore::File {
+            directory: file
+                .keystore
+                .directory
+                .unwrap_or_else(|| state_dir.join("keystore")),
+        },
+    };
+    Ok(Config {
+        state_dir,
+        endpoint,
+        keystore,
+        owner_uids: file.access.owner_uids,
+        audience: if file.access.group {
+            Audience::Group
+        } else {
+            Audience::User
+        },
+        limits: file.limits,
+    })
+}
+
+/// A file that was named has to be there; the default one need not.
+fn read(named: Option<&Path>) -> Result<File, ConfigError> {
+    let Some(path) = named.map(Path::to_owned).or_else(places::config_file) else {
+        return Ok(File::default());
+    };
+    let content = match read_bounded(&path) {
+        Ok(content) => content,
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            return Ok(File::default());
+        }
+        Err(error) => return Err(ConfigError::Read { path, error }),
+    };
+    toml::from_str(&content).map_err(|error| ConfigError::Parse {
+        line: error
+            .span()
+            .map_or(1, |span| content[..span.start].lines().count().max(1)),
+        message: error.message().to_owned(),
+        path,
+    })
+}
+
+fn read_bounded(path: &Path) -> io::Result<String> {
+    use std::io::Read as _;
+    let mut content = String::new();
+    std::fs::File::open(path)?
+        .take(MAX_FILE)
+        .read_to_string(&mut content)?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_from(content: &str) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("connectd.toml");
+        std::fs::write(&path, content).unwrap();
+        load(Overrides {
+            state_dir: Some("/state".into()),
+            socket: Some("/run/test.sock".into()),
+            config: Some(path),
+        })
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = load_from("").unwrap();
+        assert_eq!(config.limits, Limits::default());
+        assert_eq!(
+            config.keystore,
+            Keystore::File {
+                directory: "/state/keystore".into()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_in_the_file_counts() {
+        let config = load_from(
+            "[keystore]\nkind = \"passphrase\"\n[access]\nowner_uids = [7]\ngroup = true\n[limits]\ncalls = 3\n",
+        )
+        .unwrap();
+        assert_eq!(config.keystore, Keystore::Passphrase);
+        assert_eq!(config.owner_uids, [7]);
+        assert_eq!(config.audience, Audience::Group);
+        assert_eq!(config.limits.calls, 3);
+        assert_eq!(config.limits.call_s, 30);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_line() {
+        let error = load_from("[limits]\ncalls = 3\ncals = 4\n").unwrap_err();
+        assert!(
+            matches!(error, ConfigError::Parse { line: 2..=3, .. }),
+            "{error}"
+        );
+        assert!(matches!(
+            load_from("[keystore]\nkind = \"none\"\n").unwrap_err(),
+            ConfigError::Keystore
+        ));
+        let missing = load(Overrides {
+            config: Some("/nonexistent/connectd.toml".into()),
+            ..Overrides::default()
+        });
+        assert!(matches!(missing.unwrap_err(), ConfigError::Read { .. }));
+    }
+}

@@ -1,0 +1,245 @@
+//! One connection: lines in, calls under way, answers and events out. One task, every part of it bounded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connect_api::errors::ErrorCode;
+use connect_ipc::frames::{FrameError, FrameReader};
+use connect_ipc::socket::{Peer, ReadHalf, Stream, WriteHalf};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use jsonrpsee::core::server::{AsyncMethod, ConnectionId, Extensions, MethodCallback, Methods};
+use jsonrpsee::types::{Id, Params};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::caller::Principal;
+use crate::output::Output;
+use crate::request::{self, Request};
+use crate::rpc::context::{Caller, Context};
+use crate::rpc::failure::error_line;
+use crate::subscriptions::Subscriptions;
+
+/// Events that wait in the connection; the others wait in the database.
+const EVENTS_WAITING: usize = 16;
+/// No further event is taken while this much is unread.
+const EVENTS_UNREAD: usize = 256 << 10;
+
+/// A place among the connection's calls in flight: taken before the next line is read, and given back once the
+/// answer is written.
+type Place = Option<OwnedSemaphorePermit>;
+
+struct Connection {
+    context: Arc<Context>,
+    methods: Methods,
+    id: ConnectionId,
+    caller: Arc<Caller>,
+    places: Arc<Semaphore>,
+    app_places: Arc<Semaphore>,
+    calls: FuturesUnordered<BoxFuture<'static, (String, Place)>>,
+    output: Output<Place>,
+    /// When the other side last read something, or had nothing to read.
+    progress: Instant,
+    end: Option<End>,
+}
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client left, or does not keep to the limits.
+    Now,
+    /// Once what was answered has been written.
+    AfterWriting,
+}
+
+/// Serves until either side ends it.
+pub(crate) async fn serve(
+    stream: Stream,
+    peer: Peer,
+    id: usize,
+    (context, methods): (Arc<Context>, Methods),
+    ending: CancellationToken,
+) {
+    let principal = context.principal(&peer);
+    let app_places = context.app_places(&principal, &peer);
+    let limits = &context.limits;
+    let (read, write) = stream.split();
+    let reader = FrameReader::new(read, limits.line_in);
+    let connection = Connection {
+        id: ConnectionId(id),
+        places: Arc::new(Semaphore::new(limits.calls_per_connection)),
+        app_places,
+        caller: Arc::new(Caller {
+            subscriptions: Subscriptions::new(limits.subscriptions_per_connection),
+            principal,
+            peer,
+        }),
+        calls: FuturesUnordered::new(),
+        output: Output::new(limits.unread),
+        progress: Instant::now(),
+        end: None,
+        methods,
+        context: Arc::clone(&context),
+    };
+    connection.run(reader, write, ending).await;
+    context.forget_unused_places();
+}
+
+impl Connection {
+    async fn run(
+        mut self,
+        mut reader: FrameReader<ReadHalf>,
+        mut write: WriteHalf,
+        ending: CancellationToken,
+    ) {
+        let (events_to, mut events) = mpsc::channel(EVENTS_WAITING);
+        let mut followers = JoinSet::new();
+        let must_know_by = self.progress + self.context.limits.authenticate();
+        while !self.is_over() {
+            let reading = self.end.is_none() && self.places.available_permits() > 0;
+            let writing = !self.output.is_empty();
+            let deadline = if writing {
+                Some(self.progress + self.context.limits.stalled())
+            } else {
+                (self.caller.principal == Principal::Stranger).then_some(must_know_by)
+            };
+            tokio::select! {
+                biased;
+                () = ending.cancelled() => self.end = Some(End::Now),
+                written = self.output.write_some(&mut write), if writing => match written {
+                    Ok(()) => self.progress = Instant::now(),
+                    Err(_) => self.end = Some(End::Now),
+                },
+                Some((answer, place)) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.answer(&answer, place);
+                    let subscriptions = &self.caller.subscriptions;
+                    subscriptions.start_wanted(&self.context.session, &events_to, &mut followers);
+                }
+                line = reader.next(), if reading => match line {
+                    Ok(Some(line)) => self.take(line),
+                    Ok(None) => self.end = Some(End::Now),
+                    Err(error) => self.refuse(&error),
+                },
+                Some(event) = events.recv(), if self.output.unread() < EVENTS_UNREAD => {
+                    self.answer(&event, None);
+                }
+                () = until(deadline), if deadline.is_some() => self.end = Some(End::Now),
+                Some(_) = followers.join_next(), if !followers.is_empty() => {}
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.end {
+            None => false,
+            Some(End::Now) => true,
+            Some(End::AfterWriting) => self.output.is_empty(),
+        }
+    }
+
+    fn answer(&mut self, json: &str, place: Place) {
+        if self.output.is_empty() {
+            self.progress = Instant::now();
+        }
+        if self.output.push(json, place).is_err() {
+            tracing::warn!("a connection was closed: too much is unread");
+            self.end = Some(End::Now);
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        match request::parse(line) {
+            Ok(request) => self.begin(request, place),
+            Err(malformed) => {
+                let line = error_line(&self.context, &malformed.id, malformed.code);
+                self.answer(&line, place);
+            }
+        }
+    }
+
+    /// A line that is no text leaves the next one readable; one that is too long does not.
+    fn refuse(&mut self, error: &FrameError) {
+        let code = match error {
+            FrameError::TooLarge => ErrorCode::FrameTooLarge,
+            FrameError::NotUtf8 => ErrorCode::ParseError,
+            FrameError::Io(_) => return self.end = Some(End::Now),
+        };
+        let line = error_line(&self.context, &Id::Null, code);
+        self.answer(&line, None);
+        if code == ErrorCode::FrameTooLarge {
+            self.end = Some(End::AfterWriting);
+        }
+    }
+
+    fn begin(&mut self, request: Request<'_>, place: Place) {
+        let Some((name, MethodCallback::Async(method))) =
+            self.methods.method_with_name(&request.method)
+        else {
+            let line = error_line(&self.context, &request.id, ErrorCode::MethodNotFound);
+            return self.answer(&line, place);
+        };
+        let mut extensions = Extensions::new();
+        extensions.insert(Arc::clone(&self.caller));
+        let call = Call {
+            method: Arc::clone(method),
+            id: request.id,
+            params: Params::new(request.params).into_owned(),
+            connection: self.id,
+            extensions,
+            app_places: Arc::clone(&self.app_places),
+            context: Arc::clone(&self.context),
+            limit: self.context.limits.call(name),
+        };
+        let call = async move { (call.run().await, place) };
+        self.calls.push(Box::pin(call));
+    }
+}
+
+/// One call, on its way through jsonrpsee to its method.
+struct Call {
+    method: AsyncMethod<'static>,
+    id: Id<'static>,
+    params: Params<'static>,
+    connection: ConnectionId,
+    extensions: Extensions,
+    app_places: Arc<Semaphore>,
+    context: Arc<Context>,
+    limit: Duration,
+}
+
+impl Call {
+    async fn run(self) -> String {
+        let (context, id) = (self.context, self.id);
+        let work = async {
+            let _app = self.app_places.acquire().await;
+            let _all = context.places.acquire().await;
+            let method = &self.method;
+            let answer = method(
+                id.clone(),
+                self.params,
+                self.connection,
+                usize::MAX,
+                self.extensions,
+            );
+            answer.await.into_json()
+        };
+        match timeout(self.limit, work).await {
+            Ok(json) if json.get().len() <= context.limits.line_out => {
+                String::from(Box::<str>::from(json))
+            }
+            Ok(_) => error_line(&context, &id, ErrorCode::TooLarge),
+            Err(_) => error_line(&context, &id, ErrorCode::Timeout),
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,104 @@
+//! The daemon's life: taken in order, given back in reverse.
+
+use std::io;
+use std::sync::Arc;
+
+use connect_ipc::endpoint::Endpoint;
+use connect_ipc::socket::{ListenError, listen};
+use connect_service::chance::Chance;
+use connect_service::clock::Clock;
+use connect_service::session::{self, Session};
+use connect_vault::vault::KdfCost;
+use rand_core::RngCore as _;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::instance::{Instance, InstanceError};
+use crate::rpc::context::Context;
+use crate::{accept, rpc};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    #[error("the socket {path}: {error}")]
+    Listen { path: String, error: ListenError },
+    #[error("the methods cannot be registered")]
+    Methods,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    endpoint: Endpoint,
+    session: Arc<Session>,
+    ending: CancellationToken,
+    tasks: TaskTracker,
+    /// Given back last.
+    instance: Instance,
+}
+
+/// Returns once the socket answers.
+pub async fn start(
+    config: Config,
+    kdf_cost: KdfCost,
+    clock: Clock,
+    mut chance: Chance,
+) -> Result<Daemon, StartError> {
+    let instance = Instance::take(&config.state_dir)?;
+    let first_ref = chance.next_u64();
+    let session = Arc::new(Session::new(
+        session::Config {
+            state_dir: config.state_dir,
+            keystore: config.keystore,
+            kdf_cost,
+        },
+        clock,
+        chance,
+    ));
+    let context = Arc::new(Context::new(
+        Arc::clone(&session),
+        config.limits,
+        config.owner_uids,
+        first_ref,
+    ));
+    let methods = rpc::methods(Arc::clone(&context)).map_err(|_| StartError::Methods)?;
+    let listener = listen(&config.endpoint, config.audience)
+        .await
+        .map_err(|error| StartError::Listen {
+            path: config.endpoint.path().display().to_string(),
+            error,
+        })?;
+    let ending = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    tasks.spawn(accept::run(listener, context, methods, ending.clone()));
+    tasks.close();
+    Ok(Daemon {
+        endpoint: config.endpoint,
+        session,
+        ending,
+        tasks,
+        instance,
+    })
+}
+
+impl Daemon {
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Connections first, then the session with its keys, then the state directory.
+    pub async fn shut_down(self) {
+        self.ending.cancel();
+        self.tasks.wait().await;
+        self.session.shut_down().await;
+        drop(self.instance);
+    }
+}

@@ -1,0 +1,69 @@
+//! How much a client may ask for (`rpc.md`): every value can be configured, and each has a test that exceeds it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of a line that comes in.
+    pub line_in: usize,
+    /// Bytes of a line that goes out.
+    pub line_out: usize,
+    pub calls_per_connection: usize,
+    pub calls_per_app: usize,
+    pub calls: usize,
+    /// Bytes that a connection has not read yet.
+    pub unread: usize,
+    /// How long a connection may read nothing of what waits for it.
+    pub stalled_s: u64,
+    pub connections_per_uid: usize,
+    pub connections: usize,
+    pub authenticate_s: u64,
+    pub call_s: u64,
+    pub unlock_s: u64,
+    pub subscriptions_per_connection: usize,
+    pub sends_per_second: u32,
+    pub send_burst: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line_in: 1 << 20,
+            line_out: 4 << 20,
+            calls_per_connection: 16,
+            calls_per_app: 32,
+            calls: 256,
+            unread: 8 << 20,
+            stalled_s: 30,
+            connections_per_uid: 16,
+            connections: 128,
+            authenticate_s: 5,
+            call_s: 30,
+            unlock_s: 60,
+            subscriptions_per_connection: 16,
+            sends_per_second: 20,
+            send_burst: 60,
+        }
+    }
+}
+
+impl Limits {
+    pub fn stalled(&self) -> Duration {
+        Duration::from_secs(self.stalled_s)
+    }
+
+    pub fn authenticate(&self) -> Duration {
+        Duration::from_secs(self.authenticate_s)
+    }
+
+    /// Unlocking derives a key, and enrolling waits for the relay as well.
+    pub fn call(&self, method: &str) -> Duration {
+        match method {
+            "session.unlock" | "account.enroll" => Duration::from_secs(self.unlock_s),
+            _ => Duration::from_secs(self.call_s),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `account.*`.
+
+use connect_api::account::{Account, Enroll, EnrollParams, Enrolled, Get};
+use connect_core::fingerprint::Fingerprint;
+use connect_proto::enrollment::EnrollmentCode;
+use connect_proto::ids::UserId;
+use connect_service::enroll::{self, Request};
+use connect_store::account::Account as StoredAccount;
+use jsonrpsee::core::RegisterMethodError;
+use zeroize::Zeroizing;
+
+use crate::rpc::Module;
+use crate::rpc::decode::optional_id;
+use crate::rpc::failure::Failure;
+
+pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    super::register::<Enroll, _, _>(module, async |context, _, params| {
+        enroll::enroll(&context.session, request(params)?).await?;
+        let account = &context.session.unlocked()?.account;
+        Ok(Enrolled {
+            user_id: account.user_id.to_string(),
+            fingerprint: fingerprint(account).to_string(),
+        })
+    })?;
+    super::register::<Get, _, _>(module, async |context, _, _| {
+        Ok(shape(&context.session.unlocked()?.account))
+    })
+}
+
+fn request(params: EnrollParams) -> Result<Request, Failure> {
+    let code = Zeroizing::new(params.enrollment_code.0);
+    Ok(Request {
+        user_id: user_id(params.user_id.as_deref(), &code)?,
+        code,
+        relay_url: params.relay_url,
+        relay_pins: params.relay_pins,
+        relay_ca_pem: params.relay_ca_pem,
+        display_name: params.display_name,
+        profession: params.profession,
+        organisation: params.organisation,
+        pin: Zeroizing::new(params.pin.into_inner()),
+        replace_existing_installation: params.replace_existing_installation,
+    })
+}
+
+/// A code names its user; one of another relay's making may not.
+fn user_id(named: Option<&str>, code: &str) -> Result<UserId, Failure> {
+    match optional_id("user_id", named)? {
+        Some(user_id) => Ok(user_id),
+        None => crate::rpc::decode::id::<EnrollmentCode>("enrollment_code", code)
+            .map(|code| code.user_id().clone()),
+    }
+}
+
+fn fingerprint(account: &StoredAccount) -> Fingerprint {
+    Fingerprint::of(&account.box_key, &account.sign_key, &account.user_id)
+}
+
+fn shape(account: &StoredAccount) -> Account {
+    Account {
+        user_id: account.user_id.to_string(),
+        display_name: account.display_name.clone(),
+        profession: account.profession.clone(),
+        organisation: account.organisation.clone(),
+        attested: account.attested,
+        installation_id: account.installation_id.to_string(),
+        box_key_id: account.box_key.key_id().to_string(),
+        sign_key_id: account.sign_key.key_id().to_string(),
+        fingerprint: fingerprint(account).to_string(),
+        relay_url: account.relay_url.clone(),
+        enrolled_ms: account.enrolled_ms,
+    }
+}

@@ -1,0 +1,118 @@
+//! What every method can reach: the session, the limits, and who calls.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use connect_api::errors::ErrorCode;
+use connect_ipc::socket::{Peer, own_uid};
+use connect_service::session::Session;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::caller::Principal;
+use crate::host::Exposure;
+use crate::limits::Limits;
+use crate::rpc::failure::Failure;
+use crate::subscriptions::Subscriptions;
+
+/// Who calls, on which connection.
+#[derive(Debug)]
+pub struct Caller {
+    pub principal: Principal,
+    pub peer: Peer,
+    pub(crate) subscriptions: Subscriptions,
+}
+
+impl Caller {
+    /// Whose `client_ref`s these are.
+    pub(crate) fn app(&self) -> &'static str {
+        self.principal.name().unwrap_or_default()
+    }
+}
+
+/// A paired app, or a process of the owner's.
+type AppKey = (Option<&'static str>, u32, Option<u32>);
+
+pub struct Context {
+    pub session: Arc<Session>,
+    pub limits: Limits,
+    pub(crate) owner_uids: Vec<u32>,
+    pub(crate) document: serde_json::Value,
+    /// As found when the daemon started.
+    pub(crate) exposure: Exposure,
+    /// Calls in flight in all.
+    pub(crate) places: Semaphore,
+    app_places: Mutex<HashMap<AppKey, Arc<Semaphore>>>,
+    sends: DefaultKeyedRateLimiter<&'static str>,
+    /// Starts at a random place: two runs of the daemon do not use the same refs.
+    next_ref: AtomicU64,
+}
+
+impl Context {
+    pub fn new(
+        session: Arc<Session>,
+        limits: Limits,
+        owner_uids: Vec<u32>,
+        first_ref: u64,
+    ) -> Self {
+        let per_second = NonZeroU32::new(limits.sends_per_second).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(limits.send_burst).unwrap_or(NonZeroU32::MIN);
+        Self {
+            session,
+            owner_uids,
+            document: connect_api::openrpc::document(env!("CARGO_PKG_VERSION")),
+            exposure: Exposure::look(),
+            places: Semaphore::new(limits.calls),
+            app_places: Mutex::default(),
+            sends: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
+            next_ref: AtomicU64::new(first_ref),
+            limits,
+        }
+    }
+
+    pub(crate) fn principal(&self, peer: &Peer) -> Principal {
+        Principal::of(peer, own_uid(), &self.owner_uids)
+    }
+
+    pub(crate) fn app_places(&self, principal: &Principal, peer: &Peer) -> Arc<Semaphore> {
+        let key = (principal.name(), peer.uid, peer.pid);
+        let mut places = self.app_places.lock();
+        let of_app = places
+            .entry(key)
+            .or_insert_with(|| Arc::new(Semaphore::new(self.limits.calls_per_app)));
+        Arc::clone(of_app)
+    }
+
+    /// Called when a connection has ended.
+    pub(crate) fn forget_unused_places(&self) {
+        let mut places = self.app_places.lock();
+        places.retain(|_, of_app| Arc::strong_count(of_app) > 1);
+    }
+
+    /// Counts a send of the caller's, or says how long it has to wait.
+    pub(crate) fn allow_send(&self, caller: &Caller) -> Result<(), Failure> {
+        self.sends.check_key(&caller.app()).map_err(|wait| {
+            let wait = wait.wait_time_from(DefaultClock::default().now());
+            let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+            Failure::retry_after(ErrorCode::RateLimited, retry_after_ms)
+        })
+    }
+
+    /// Stands in an error and in the log.
+    pub(crate) fn next_ref(&self) -> String {
+        format!(
+            "{:012x}",
+            self.next_ref.fetch_add(1, Ordering::Relaxed) & 0xffff_ffff_ffff
+        )
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Context(..)")
+    }
+}

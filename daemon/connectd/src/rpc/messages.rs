@@ -1,0 +1,81 @@
+//! `messages.*`.
+
+use connect_api::errors::Reason;
+use connect_api::messages::{Get, List, ListParams, MarkRead, Marked, Send, Sent};
+use connect_api::page::Page;
+use connect_service::messages::{self, Place};
+use connect_service::send::{self, Request};
+use jsonrpsee::core::RegisterMethodError;
+
+use crate::rpc::decode::{conversation, id, limit, optional_id, paged};
+use crate::rpc::failure::Failure;
+use crate::rpc::{Module, shapes};
+
+pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    super::register::<Send, _, _>(module, async |context, caller, params| {
+        context.allow_send(&caller)?;
+        let request = Request {
+            app: caller.app().to_owned(),
+            conversation: conversation(&params.conversation)?,
+            reply_to: optional_id("reply_to", params.reply_to.as_deref())?,
+            text: params.text,
+            client_ref: params.client_ref,
+        };
+        let queued = send::send(&*context.session.unlocked()?, &request).await?;
+        Ok(Sent {
+            message_id: queued.message_id.to_string(),
+            state: shapes::message_state(queued.state),
+        })
+    })?;
+    super::register::<List, _, _>(module, async |context, _, params| {
+        let limit = limit(params.limit)?;
+        let named = conversation(&params.conversation)?;
+        let place = place(&params)?;
+        let unlocked = context.session.unlocked()?;
+        let found = messages::list(&unlocked, &named, place, limit + 1).await?;
+        Ok(page(found, place, limit))
+    })?;
+    super::register::<Get, _, _>(module, async |context, _, params| {
+        let message_id = id("message_id", &params.message_id)?;
+        let message = messages::find(&*context.session.unlocked()?, message_id).await?;
+        Ok(shapes::message(message))
+    })?;
+    super::register::<MarkRead, _, _>(module, async |context, _, params| {
+        let named = conversation(&params.conversation)?;
+        let up_to = id("up_to", &params.up_to)?;
+        let unlocked = context.session.unlocked()?;
+        let unread = messages::mark_read(&unlocked, &named, up_to).await?;
+        Ok(Marked { unread })
+    })
+}
+
+fn place(params: &ListParams) -> Result<Place, Failure> {
+    let after = optional_id("after", params.after.as_deref())?;
+    let before = optional_id("before", params.before.as_deref())?;
+    match (after, before) {
+        (None, None) => Ok(Place::Newest),
+        (Some(id), None) => Ok(Place::OlderThan(id)),
+        (None, Some(id)) => Ok(Place::NewerThan(id)),
+        (Some(_), Some(_)) => Err(Failure::invalid("before", Reason::NotSupported)),
+    }
+}
+
+/// Newest first. Going up, the one too many stands at the top; going down, at the bottom.
+fn page(
+    mut found: Vec<connect_store::messages::Message>,
+    place: Place,
+    limit: u32,
+) -> Page<connect_api::messages::Message> {
+    if matches!(place, Place::NewerThan(_)) && found.len() > limit as usize {
+        found.remove(0);
+    }
+    let (page, older) = paged(found, limit);
+    // Above a given message there is always more below: that message itself.
+    let more = older || matches!(place, Place::NewerThan(_));
+    let items: Vec<_> = page.into_iter().map(shapes::message).collect();
+    let next = items.last().filter(|_| more);
+    Page {
+        next: next.map(|message| message.message_id.clone()),
+        items,
+    }
+}

@@ -1,0 +1,79 @@
+//! The methods of the socket: each decodes, calls a use-case and encodes. One file per namespace.
+
+use std::sync::Arc;
+
+use connect_api::method::{Method, Needs};
+use connect_service::session::Phase;
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::core::server::{Methods, RpcModule};
+use jsonrpsee::types::ErrorObjectOwned;
+
+use self::context::{Caller, Context};
+use self::failure::Failure;
+
+pub mod context;
+pub mod events;
+pub mod failure;
+
+mod account;
+mod contacts;
+mod conversations;
+mod decode;
+mod messages;
+mod session;
+mod shapes;
+mod system;
+
+/// Every method of the contract that this daemon answers.
+pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
+    let mut module = RpcModule::from_arc(context);
+    system::register(&mut module)?;
+    session::register(&mut module)?;
+    account::register(&mut module)?;
+    contacts::register(&mut module)?;
+    conversations::register(&mut module)?;
+    messages::register(&mut module)?;
+    events::register(&mut module)?;
+    Ok(module.into())
+}
+
+type Module = RpcModule<Context>;
+
+/// Puts a method behind who may call it, what it needs and the shape of its parameters.
+fn register<M, F, Fut>(module: &mut Module, handle: F) -> Result<(), RegisterMethodError>
+where
+    M: Method,
+    F: Fn(Arc<Context>, Arc<Caller>, M::Params) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<M::Answer, Failure>> + Send,
+{
+    module.register_async_method(M::NAME, move |params, context, extensions| {
+        let handle = handle.clone();
+        async move {
+            let caller = extensions.get::<Arc<Caller>>().cloned();
+            let work = async {
+                let caller = caller.ok_or(Failure::internal("no caller"))?;
+                caller.principal.may(M::ACCESS)?;
+                check_state(&context, M::NEEDS)?;
+                let params = decode::decode::<M::Params>(params.as_str())?;
+                handle(Arc::clone(&context), caller, params).await
+            };
+            let answered: Result<M::Answer, ErrorObjectOwned> = work
+                .await
+                .map_err(|failure| failure.into_error(&context, M::NAME));
+            answered
+        }
+    })?;
+    Ok(())
+}
+
+/// The state is told before the parameters are looked at: an app that waits for an unlock learns it first.
+fn check_state(context: &Context, needs: Needs) -> Result<(), Failure> {
+    match needs {
+        Needs::Nothing => Ok(()),
+        Needs::Enrolled => match context.session.phase() {
+            Phase::Unenrolled => Err(connect_service::error::Error::NotEnrolled.into()),
+            _ => Ok(()),
+        },
+        Needs::Unlocked => Ok(context.session.unlocked().map(drop)?),
+    }
+}

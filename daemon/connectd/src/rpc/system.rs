@@ -1,0 +1,71 @@
+//! `system.*` and `rpc.*`.
+
+use connect_api::errors::Reason;
+use connect_api::rpc::{Discover, Document};
+use connect_api::system::{
+    EventsHealth, GetHealth, Health, Hello, HelloAnswer, HostHealth, InboxHealth, OutboxHealth,
+    RelayHealth,
+};
+use connect_service::health::health;
+use jsonrpsee::core::RegisterMethodError;
+
+use crate::rpc::Module;
+use crate::rpc::context::{Caller, Context};
+use crate::rpc::failure::Failure;
+use crate::rpc::shapes::state;
+
+pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    super::register::<Hello, _, _>(module, async |context, caller, params| {
+        let newest = connect_api::API_VERSION;
+        if params
+            .api_version
+            .is_some_and(|version| version == 0 || version > newest)
+        {
+            return Err(Failure::invalid("api_version", Reason::OutOfRange));
+        }
+        Ok(hello(&context, &caller))
+    })?;
+    super::register::<GetHealth, _, _>(module, async |context, _, _| Ok(tell_health(&context)))?;
+    super::register::<Discover, _, _>(module, async |context, _, _| {
+        Ok(Document(context.document.clone()))
+    })
+}
+
+fn hello(context: &Context, caller: &Caller) -> HelloAnswer {
+    HelloAnswer {
+        daemon_version: env!("CARGO_PKG_VERSION").to_owned(),
+        api_version: connect_api::API_VERSION,
+        state: state(&context.session.phase()),
+        principal: caller.principal.name().map(str::to_owned),
+        scopes: caller.principal.scopes().to_vec(),
+    }
+}
+
+fn tell_health(context: &Context) -> Health {
+    let health = health(&context.session);
+    let exposure = context.exposure;
+    Health {
+        state: state(&context.session.phase()),
+        relay: RelayHealth {
+            reachable: health.reachable,
+            last_sync_ms: health.last_sync_ms,
+            clock_offset_ms: health.clock_offset_ms,
+        },
+        outbox: OutboxHealth {
+            queued: health.queued,
+            held: health.held,
+        },
+        inbox: InboxHealth {
+            missing: 0,
+            quarantined: health.quarantined,
+        },
+        events: EventsHealth {
+            last_event_id: health.last_event_id,
+        },
+        host: HostHealth {
+            core_dumps: exposure.core_dumps,
+            swap: exposure.swap,
+            traceable: exposure.traceable,
+        },
+    }
+}

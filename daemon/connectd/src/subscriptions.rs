@@ -1,0 +1,172 @@
+//! Event subscriptions, owned by their connection: no other one can end them, and they end with it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use connect_service::events;
+use connect_service::session::{Phase, Session};
+use connect_service::unlocked::Unlocked;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::rpc::events::{expired_notification, notification};
+
+/// Rows read at once; a slow subscriber holds no more than these.
+const BATCH: u32 = 64;
+
+/// A subscription that was answered but does not run yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    id: u64,
+    after: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_id: u64,
+    wanted: Vec<Wanted>,
+    running: HashMap<u64, AbortHandle>,
+}
+
+/// The subscriptions of one connection.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    max: usize,
+    state: Mutex<State>,
+}
+
+/// The connection has as many subscriptions as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+impl Subscriptions {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            max,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Returns the new subscription's id. It begins once `start_wanted` is called: after the answer.
+    pub(crate) fn open(&self, after: Option<u64>) -> Result<u64, TooMany> {
+        let mut state = self.state.lock();
+        if state.wanted.len() + state.running.len() >= self.max {
+            return Err(TooMany);
+        }
+        state.last_id += 1;
+        let id = state.last_id;
+        state.wanted.push(Wanted { id, after });
+        Ok(id)
+    }
+
+    /// Returns whether there was such a subscription on this connection.
+    pub(crate) fn close(&self, id: u64) -> bool {
+        let mut state = self.state.lock();
+        let wanted = state.wanted.len();
+        state.wanted.retain(|wanted| wanted.id != id);
+        let was_running = state.running.remove(&id).is_some_and(|task| {
+            task.abort();
+            true
+        });
+        was_running || state.wanted.len() < wanted
+    }
+
+    pub(crate) fn start_wanted(
+        &self,
+        session: &Arc<Session>,
+        to: &mpsc::Sender<String>,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let mut state = self.state.lock();
+        for wanted in std::mem::take(&mut state.wanted) {
+            let following = follow(Arc::clone(session), wanted, to.clone());
+            let task = tasks.spawn(following);
+            state.running.insert(wanted.id, task);
+        }
+    }
+}
+
+/// Replays, then follows; between sessions it waits. It ends when the connection does.
+async fn follow(session: Arc<Session>, wanted: Wanted, to: mpsc::Sender<String>) {
+    let mut phase = session.follow();
+    let mut cursor = wanted.after;
+    loop {
+        let Some(newest) = next_session(&mut phase, &mut cursor).await else {
+            return;
+        };
+        if follow_session(&session, wanted.id, &mut cursor, newest, &to)
+            .await
+            .is_none()
+        {
+            return;
+        }
+    }
+}
+
+/// Waits for an open session. The keys are not held meanwhile: only a number of it is followed.
+async fn next_session(
+    phase: &mut watch::Receiver<Phase>,
+    cursor: &mut Option<u64>,
+) -> Option<watch::Receiver<u64>> {
+    let open = phase
+        .wait_for(|phase| matches!(phase, Phase::Unlocked(_)))
+        .await
+        .ok()?;
+    let Phase::Unlocked(unlocked) = &*open else {
+        return None;
+    };
+    cursor.get_or_insert_with(|| unlocked.newest_event());
+    Some(events::follow(unlocked))
+}
+
+/// `Some` where the session ended, `None` where the connection did.
+async fn follow_session(
+    session: &Session,
+    id: u64,
+    cursor: &mut Option<u64>,
+    mut newest: watch::Receiver<u64>,
+    to: &mpsc::Sender<String>,
+) -> Option<()> {
+    let mut after = cursor.unwrap_or_default();
+    if let Some((from, gone)) = expired(session, after).await {
+        to.send(expired_notification(id, from, gone)).await.ok()?;
+        after = gone;
+    }
+    loop {
+        newest.mark_unchanged();
+        while let Some(frames) = read_batch(session, id, &mut after).await {
+            if frames.is_empty() {
+                break;
+            }
+            for frame in frames {
+                to.send(frame).await.ok()?;
+            }
+            *cursor = Some(after);
+        }
+        *cursor = Some(after);
+        if newest.changed().await.is_err() {
+            return Some(());
+        }
+    }
+}
+
+async fn expired(session: &Session, after: u64) -> Option<(u64, u64)> {
+    let unlocked: Arc<Unlocked> = session.unlocked().ok()?;
+    events::expired(&unlocked, after).await.ok()?
+}
+
+/// None where the session is not open any more.
+async fn read_batch(session: &Session, id: u64, after: &mut u64) -> Option<Vec<String>> {
+    let unlocked = session.unlocked().ok()?;
+    let batch = events::list(&unlocked, *after, BATCH).await.ok()?;
+    if let Some(last) = batch.last() {
+        *after = last.event_id;
+    }
+    Some(
+        batch
+            .into_iter()
+            .map(|event| notification(id, event))
+            .collect(),
+    )
+}

@@ -1,0 +1,77 @@
+//! What `system.health` tells without asking the database.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use connect_store::database::Store;
+use connect_store::error::StoreError;
+use connect_store::{outbox, quarantine};
+
+#[derive(Debug, Default)]
+pub struct Counters {
+    queued: AtomicU64,
+    held: AtomicU64,
+    quarantined: AtomicU64,
+    reachable: AtomicBool,
+    last_sync_ms: AtomicU64,
+}
+
+impl Counters {
+    pub async fn load(store: &Store) -> Result<Self, StoreError> {
+        let counters = Self::default();
+        let (queued, held) = outbox::count(store).await?;
+        counters.queued.store(queued, Ordering::Relaxed);
+        counters.held.store(held, Ordering::Relaxed);
+        counters
+            .quarantined
+            .store(quarantine::count(store).await?, Ordering::Relaxed);
+        Ok(counters)
+    }
+
+    pub fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    pub fn add_queued(&self) {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Out of the outbox.
+    pub fn remove_queued(&self, was_held: bool) {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        self.held.fetch_sub(u64::from(was_held), Ordering::Relaxed);
+    }
+
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub fn add_held(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn quarantined(&self) -> u64 {
+        self.quarantined.load(Ordering::Relaxed)
+    }
+
+    pub fn add_quarantined(&self, count: u64) {
+        self.quarantined.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub fn reachable(&self) -> bool {
+        self.reachable.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether that is news.
+    pub fn set_reachable(&self, reachable: bool) -> bool {
+        self.reachable.swap(reachable, Ordering::Relaxed) != reachable
+    }
+
+    /// 0 before the first one.
+    pub fn last_sync_ms(&self) -> u64 {
+        self.last_sync_ms.load(Ordering::Relaxed)
+    }
+
+    pub fn set_last_sync_ms(&self, now_ms: u64) {
+        self.last_sync_ms.store(now_ms, Ordering::Relaxed);
+    }
+}

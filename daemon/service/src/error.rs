@@ -1,0 +1,92 @@
+//! What a use-case can fail with, by what the caller must do about it.
+
+use connect_store::error::StoreError;
+use connect_uplink::error::UplinkError;
+
+/// Why a value that was given is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    Malformed,
+    Empty,
+    TooShort,
+    TooLong,
+    OutOfRange,
+    TooWeak,
+    NotSupported,
+    AlreadyEnrolled,
+    Expired,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("the keys are locked")]
+    Locked,
+    #[error("there is no account")]
+    NotEnrolled,
+    #[error("this installation was revoked")]
+    Revoked,
+    #[error("the PIN is wrong, or has to wait")]
+    WrongPin {
+        retry_after_ms: u64,
+        attempts_left: u32,
+    },
+    #[error("there is no such thing")]
+    NotFound,
+    #[error("the content is too large")]
+    TooLarge,
+    #[error("{field} is not allowed: {reason:?}")]
+    Invalid { field: &'static str, reason: Reason },
+    #[error("the user is not a contact")]
+    UnknownContact,
+    #[error("the contact's key changed")]
+    KeyChangeHold,
+    #[error("the contact has no key that is in use")]
+    KeyRevoked,
+    #[error("the reference was used for other content")]
+    ClientRefConflict,
+    #[error("the relay cannot be reached")]
+    RelayUnreachable,
+    #[error("the relay refused the request")]
+    RelayRefused,
+    #[error("the relay asks to wait")]
+    RateLimited { retry_after_ms: u64 },
+    #[error("the relay's TLS key is not a pinned one")]
+    PinMismatch,
+    #[error("the disk is full")]
+    StorageFull,
+    #[error("the database or a file cannot be read or written: {0}")]
+    StorageFailed(&'static str),
+    #[error("the keystore cannot be reached")]
+    KeystoreUnavailable,
+    #[error("internal: {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    pub const fn invalid(field: &'static str, reason: Reason) -> Self {
+        Self::Invalid { field, reason }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::StorageFull,
+            StoreError::Failed(_) => Self::StorageFailed("database"),
+            StoreError::CannotOpen => Self::StorageFailed("database key"),
+            StoreError::NewerSchema => Self::StorageFailed("database of a newer version"),
+            StoreError::Inconsistent(what) => Self::StorageFailed(what),
+        }
+    }
+}
+
+impl From<UplinkError> for Error {
+    fn from(error: UplinkError) -> Self {
+        match error {
+            UplinkError::PinMismatch => Self::PinMismatch,
+            UplinkError::RateLimited { retry_after_ms } => Self::RateLimited { retry_after_ms },
+            UplinkError::Unreachable | UplinkError::CertificateInvalid => Self::RelayUnreachable,
+            _ => Self::RelayRefused,
+        }
+    }
+}

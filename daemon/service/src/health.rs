@@ -1,0 +1,31 @@
+//! How the daemon is: from memory alone, so that asking costs nothing.
+
+use crate::session::{Phase, Session};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    pub reachable: bool,
+    pub last_sync_ms: Option<u64>,
+    pub clock_offset_ms: i64,
+    pub queued: u64,
+    pub held: u64,
+    pub quarantined: u64,
+    pub last_event_id: u64,
+}
+
+/// All zero while there is no open session.
+pub fn health(session: &Session) -> Health {
+    let Phase::Unlocked(unlocked) = session.phase() else {
+        return Health::default();
+    };
+    let counters = &unlocked.counters;
+    Health {
+        reachable: counters.reachable(),
+        last_sync_ms: Some(counters.last_sync_ms()).filter(|ms| *ms > 0),
+        clock_offset_ms: unlocked.uplink.clock_offset_ms(),
+        queued: counters.queued(),
+        held: counters.held(),
+        quarantined: counters.quarantined(),
+        last_event_id: unlocked.newest_event(),
+    }
+}

@@ -1,0 +1,80 @@
+//! Reading: conversations, pages, single messages, and what is unread.
+
+use connect_proto::ids::MessageId;
+use connect_store::conversations::{self, Conversation, Listed};
+use connect_store::messages::{self, From, Message, MessageRow};
+
+use crate::error::Error;
+use crate::journal::Journal;
+use crate::unlocked::Unlocked;
+
+/// Where a page begins, by a message of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Newest,
+    OlderThan(MessageId),
+    NewerThan(MessageId),
+}
+
+/// A page of a conversation, newest first; a conversation that nobody began is empty.
+pub async fn list(
+    unlocked: &Unlocked,
+    conversation: &Conversation,
+    place: Place,
+    limit: u32,
+) -> Result<Vec<Message>, Error> {
+    let Some(row) = conversations::find(&unlocked.store, conversation).await? else {
+        return Ok(Vec::new());
+    };
+    let of = async |id| {
+        messages::find_place(&unlocked.store, row, id)
+            .await?
+            .ok_or(Error::NotFound)
+    };
+    let from = match place {
+        Place::Newest => From::Newest,
+        Place::OlderThan(id) => From::OlderThan(of(id).await?),
+        Place::NewerThan(id) => From::NewerThan(of(id).await?),
+    };
+    Ok(messages::list(&unlocked.store, row, from, limit).await?)
+}
+
+pub async fn find(unlocked: &Unlocked, message_id: MessageId) -> Result<Message, Error> {
+    messages::find(&unlocked.store, message_id)
+        .await?
+        .ok_or(Error::NotFound)
+}
+
+/// Returns how many messages of the conversation are left unread.
+pub async fn mark_read(
+    unlocked: &Unlocked,
+    conversation: &Conversation,
+    up_to: MessageId,
+) -> Result<u64, Error> {
+    let row = conversations::find(&unlocked.store, conversation)
+        .await?
+        .ok_or(Error::NotFound)?;
+    let place = messages::find_place(&unlocked.store, row, up_to)
+        .await?
+        .ok_or(Error::NotFound)?;
+    let mut journal = Journal::begin(unlocked).await?;
+    let unread = conversations::mark_read(journal.tx(), row, place.0).await?;
+    journal.commit().await?;
+    Ok(unread)
+}
+
+/// Conversations with their newest messages, the most recently active first.
+pub async fn list_conversations(
+    unlocked: &Unlocked,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<(Listed, Option<Message>)>, Error> {
+    let listed = conversations::list(&unlocked.store, before, limit).await?;
+    let mut summaries = Vec::with_capacity(listed.len());
+    for entry in listed {
+        let row = MessageRow(entry.last_message);
+        let message = messages::find_by_row(&unlocked.store, row).await?;
+        summaries.push((entry, message));
+    }
+    Ok(summaries)
+}

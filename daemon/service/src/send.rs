@@ -1,0 +1,255 @@
+//! Sending: the answer comes once the outbox row has committed (D20).
+
+use connect_core::message::{MessageRef, Payload, Text};
+use connect_core::outbound::{self, Draft, Recipient, Sender};
+use connect_proto::hash::{Digest, sha256};
+use connect_proto::ids::{MessageId, UserId};
+use connect_proto::{codec, routes};
+use connect_store::codes::{EventKind, RecipientState, Trust};
+use connect_store::contacts::{self, Contact, ContactKey};
+use connect_store::conversations::{self, Conversation, ConversationRow};
+use connect_store::events::NewEvent;
+use connect_store::messages::{self, MessageRow, NewMessage, Stored};
+use connect_store::outbox;
+
+use crate::error::{Error, Reason};
+use crate::journal::Journal;
+use crate::unlocked::Unlocked;
+
+pub const MAX_CLIENT_REF: usize = 128;
+
+/// What a caller wants sent.
+pub struct Request {
+    /// Whose `client_ref` it is.
+    pub app: String,
+    pub conversation: Conversation,
+    pub text: String,
+    pub reply_to: Option<MessageId>,
+    pub client_ref: Option<String>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Request(..)")
+    }
+}
+
+/// A message that is durable here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queued {
+    pub message_id: MessageId,
+    /// `queued`, or what has become of it meanwhile where the `client_ref` was used before.
+    pub state: RecipientState,
+}
+
+pub async fn send(unlocked: &Unlocked, request: &Request) -> Result<Queued, Error> {
+    check(request)?;
+    let Conversation::User(recipient) = &request.conversation else {
+        return Err(Error::NotFound);
+    };
+    let contact = contacts::find(&unlocked.store, recipient)
+        .await?
+        .ok_or(Error::UnknownContact)?;
+    let reply_to = reply_reference(unlocked, request).await?;
+
+    let mut journal = Journal::begin(unlocked).await?;
+    if let Some(first) = sent_before(&mut journal, request).await? {
+        return Ok(first);
+    }
+    // A repeat is answered even where a new message would not go out.
+    let key = usable_key(&contact)?;
+    let message_id = MessageId::random(&mut unlocked.chance.clone());
+    let row = conversations::ensure(journal.tx(), &request.conversation).await?;
+    let sequence = conversations::next_sequence(journal.tx(), row).await?;
+    let draft = Draft {
+        message_id,
+        timestamp_ms: journal.now_ms(),
+        group_id: None,
+        sequence,
+        payload: &Payload::Text(Text {
+            body: request.text.clone(),
+            reply_to,
+        }),
+    };
+    let envelope = seal(unlocked, draft, recipient, key)?;
+    let message = store(&mut journal, unlocked, request, row, draft).await?;
+    let now_ms = journal.now_ms();
+    outbox::add(journal.tx(), message, row, &envelope, now_ms).await?;
+    queue_for(&mut journal, row, (message, message_id), recipient).await?;
+    remember_client_ref(&mut journal, request, message).await?;
+    journal.commit().await?;
+
+    unlocked.counters.add_queued();
+    unlocked.outbox_wake.notify_one();
+    Ok(Queued {
+        message_id,
+        state: RecipientState::Queued,
+    })
+}
+
+fn check(request: &Request) -> Result<(), Error> {
+    if request.text.is_empty() {
+        return Err(Error::invalid("text", Reason::Empty));
+    }
+    if request.text.len() > routes::MAX_TEXT {
+        return Err(Error::TooLarge);
+    }
+    match &request.client_ref {
+        Some(reference) if reference.is_empty() => Err(Error::invalid("client_ref", Reason::Empty)),
+        Some(reference) if reference.len() > MAX_CLIENT_REF => {
+            Err(Error::invalid("client_ref", Reason::TooLong))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn usable_key(contact: &Contact) -> Result<&ContactKey, Error> {
+    if contact.trust == Trust::Changed {
+        return Err(Error::KeyChangeHold);
+    }
+    contact.active_key().ok_or(Error::KeyRevoked)
+}
+
+async fn reply_reference(
+    unlocked: &Unlocked,
+    request: &Request,
+) -> Result<Option<MessageRef>, Error> {
+    let Some(id) = request.reply_to else {
+        return Ok(None);
+    };
+    let target = messages::find(&unlocked.store, id)
+        .await?
+        .filter(|target| target.conversation == request.conversation)
+        .ok_or(Error::NotFound)?;
+    Ok(Some(MessageRef {
+        sender: target.sender,
+        message_id: id,
+        timestamp_ms: target.timestamp_ms,
+    }))
+}
+
+/// What makes two requests the same: all that the recipient would see.
+fn content_digest(request: &Request) -> Digest {
+    let conversation = match &request.conversation {
+        Conversation::User(user) => format!("user/{user}"),
+        Conversation::Group(group) => format!("group/{group}"),
+        Conversation::Case(case) => format!("case/{case}"),
+    };
+    let reply_to = request.reply_to.map(MessageId::to_vec).unwrap_or_default();
+    let parts = [
+        conversation.as_bytes(),
+        b"\0",
+        reply_to.as_slice(),
+        b"\0",
+        request.text.as_bytes(),
+    ];
+    sha256(&parts.concat())
+}
+
+async fn sent_before(
+    journal: &mut Journal<'_>,
+    request: &Request,
+) -> Result<Option<Queued>, Error> {
+    let Some(reference) = &request.client_ref else {
+        return Ok(None);
+    };
+    let Some(first) = outbox::find_client_ref(journal.tx(), &request.app, reference).await? else {
+        return Ok(None);
+    };
+    if first.digest != content_digest(request) {
+        return Err(Error::ClientRefConflict);
+    }
+    let recipients = messages::list_recipients(journal.tx(), first.message).await?;
+    let state = recipients
+        .first()
+        .map_or(RecipientState::Queued, |recipient| recipient.state);
+    Ok(Some(Queued {
+        message_id: first.message_id,
+        state,
+    }))
+}
+
+fn seal(
+    unlocked: &Unlocked,
+    draft: Draft<'_>,
+    recipient: &UserId,
+    key: &ContactKey,
+) -> Result<Vec<u8>, Error> {
+    let sender = Sender {
+        user_id: unlocked.user_id(),
+        box_key: &unlocked.account.box_key,
+        installation_id: unlocked.account.installation_id,
+    };
+    let shared = unlocked.shared_with(&key.box_key);
+    let recipient = Recipient {
+        user_id: recipient,
+        box_key: &key.box_key,
+        shared: &shared,
+    };
+    let envelope = outbound::seal(sender, draft, &[recipient], &mut unlocked.chance.clone())
+        .map_err(|_| Error::TooLarge)?;
+    Ok(codec::encode(&envelope))
+}
+
+async fn store(
+    journal: &mut Journal<'_>,
+    unlocked: &Unlocked,
+    request: &Request,
+    conversation: ConversationRow,
+    draft: Draft<'_>,
+) -> Result<MessageRow, Error> {
+    let new = NewMessage {
+        conversation,
+        sender: unlocked.user_id(),
+        message_id: draft.message_id,
+        outgoing: true,
+        timestamp_ms: draft.timestamp_ms,
+        stored_ms: journal.now_ms(),
+        installation_id: unlocked.account.installation_id,
+        sequence: draft.sequence,
+        retired_key: false,
+        text: &request.text,
+        reply_to: request.reply_to,
+        client_ref: request.client_ref.as_deref(),
+    };
+    match messages::add(journal.tx(), &new).await? {
+        Stored::New(row) => Ok(row),
+        Stored::Repeat | Stored::Conflict => Err(Error::Internal("a random message id repeats")),
+    }
+}
+
+async fn queue_for(
+    journal: &mut Journal<'_>,
+    conversation: ConversationRow,
+    message: (MessageRow, MessageId),
+    recipient: &UserId,
+) -> Result<(), Error> {
+    let now_ms = journal.now_ms();
+    let queued = messages::Recipient {
+        user_id: recipient.clone(),
+        state: RecipientState::Queued,
+        reason: None,
+        changed_ms: now_ms,
+    };
+    messages::add_recipient(journal.tx(), message.0, &queued).await?;
+    let event = NewEvent {
+        conversation: Some(conversation),
+        user_id: Some(recipient.as_str()),
+        message_id: Some(message.1),
+        state: Some(RecipientState::Queued),
+        ..NewEvent::of(EventKind::MessageState, now_ms)
+    };
+    Ok(journal.append(&event).await?)
+}
+
+async fn remember_client_ref(
+    journal: &mut Journal<'_>,
+    request: &Request,
+    message: MessageRow,
+) -> Result<(), Error> {
+    if let Some(reference) = &request.client_ref {
+        let digest = content_digest(request);
+        outbox::add_client_ref(journal.tx(), &request.app, reference, &digest, message).await?;
+    }
+    Ok(())
+}

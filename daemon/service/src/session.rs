@@ -1,0 +1,234 @@
+//! The session: which state the daemon is in, and the only place that makes an `Unlocked` (invariant 5).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use connect_core::secret::DatabaseKey;
+use connect_store::account;
+use connect_store::codes::EventKind;
+use connect_store::database::Store;
+use connect_uplink::address::RelayAddress;
+use connect_uplink::uplink::Uplink;
+use connect_vault::attempts::host_boot_time;
+use connect_vault::keys::Keys;
+use connect_vault::keystore::Keystore;
+use connect_vault::vault::{KdfCost, UnlockError, Vault};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::error::Error;
+use crate::journal::Journal;
+use crate::shared::SharedSecrets;
+use crate::unlocked::Unlocked;
+use crate::{outbox, sync, upkeep};
+
+pub(crate) const DATABASE: &str = "messages.db";
+/// Holds a finished account; it appears in one rename.
+const ACCOUNT_DIR: &str = "account";
+/// Holds an account that the relay may or may not know yet.
+const ENROLLING_DIR: &str = "enrolling";
+
+/// Where and how the session keeps its keys.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub state_dir: PathBuf,
+    pub keystore: Keystore,
+    pub kdf_cost: KdfCost,
+}
+
+/// The state of the daemon, with what an unlocked one can be asked.
+#[derive(Debug, Clone)]
+pub enum Phase {
+    Unenrolled,
+    Locked,
+    Unlocked(Arc<Unlocked>),
+    Revoked,
+}
+
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    phase: watch::Sender<Phase>,
+    /// One change of phase at a time.
+    pub(crate) changing: Mutex<()>,
+}
+
+impl Session {
+    pub fn new(config: Config, clock: Clock, chance: Chance) -> Self {
+        let phase = if config.state_dir.join(ACCOUNT_DIR).is_dir() {
+            Phase::Locked
+        } else {
+            Phase::Unenrolled
+        };
+        Self {
+            config,
+            clock,
+            chance,
+            phase: watch::Sender::new(phase),
+            changing: Mutex::new(()),
+        }
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.phase.borrow().clone()
+    }
+
+    /// Changes whenever the daemon's state does.
+    pub fn follow(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// The open session, or the reason why there is none.
+    pub fn unlocked(&self) -> Result<Arc<Unlocked>, Error> {
+        match &*self.phase.borrow() {
+            Phase::Unlocked(unlocked) => Ok(Arc::clone(unlocked)),
+            Phase::Locked => Err(Error::Locked),
+            Phase::Unenrolled => Err(Error::NotEnrolled),
+            Phase::Revoked => Err(Error::Revoked),
+        }
+    }
+
+    pub async fn unlock(&self, pin: Zeroizing<String>) -> Result<(), Error> {
+        let _turn = self.changing.lock().await;
+        match self.phase() {
+            Phase::Unlocked(_) => return Ok(()),
+            Phase::Unenrolled => return Err(Error::NotEnrolled),
+            Phase::Revoked => return Err(Error::Revoked),
+            Phase::Locked => {}
+        }
+        let dir = self.account_dir();
+        let keys = open_vault(self.vault(&dir), pin).await?;
+        self.enter(keys, &dir).await
+    }
+
+    /// Wipes the keys and closes the database, once what is under way has ended.
+    pub async fn lock(&self) -> Result<(), Error> {
+        let _turn = self.changing.lock().await;
+        let unlocked = match self.unlocked() {
+            Ok(unlocked) => unlocked,
+            Err(Error::Locked) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let mut journal = Journal::begin(&unlocked).await?;
+        journal.note(EventKind::SessionLocked).await?;
+        journal.commit().await?;
+        self.leave(&unlocked).await;
+        Ok(())
+    }
+
+    /// Ends the session with the process.
+    pub async fn shut_down(&self) {
+        let _turn = self.changing.lock().await;
+        if let Ok(unlocked) = self.unlocked() {
+            self.leave(&unlocked).await;
+        }
+    }
+
+    async fn leave(&self, unlocked: &Unlocked) {
+        self.phase.send_replace(Phase::Locked);
+        unlocked.ending.cancel();
+        unlocked.loops.wait().await;
+        unlocked.store.close().await;
+    }
+
+    /// Opens the database under its key, starts the loops and lets calls in.
+    pub(crate) async fn enter(&self, keys: Keys, dir: &Path) -> Result<(), Error> {
+        let key = DatabaseKey::from_bytes(keys.database_key.expose());
+        let store = Store::open(&dir.join(DATABASE), key).await?;
+        let account = account::find(&store)
+            .await?
+            .ok_or(Error::StorageFailed("account"))?;
+        let address = RelayAddress::parse(
+            &account.relay_url,
+            &account.relay_pins,
+            account.relay_ca_pem.as_deref(),
+        )
+        .map_err(|_| Error::StorageFailed("relay address"))?;
+        let newest = connect_store::events::last_id(&store).await?;
+        let unlocked = Arc::new(Unlocked {
+            uplink: Uplink::new(&address)?,
+            counters: Counters::load(&store).await?,
+            account,
+            keys,
+            store,
+            shared: SharedSecrets::default(),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            newest_event: watch::Sender::new(newest),
+            outbox_wake: tokio::sync::Notify::new(),
+            ending: CancellationToken::new(),
+            loops: TaskTracker::new(),
+        });
+        let mut journal = Journal::begin(&unlocked).await?;
+        journal.note(EventKind::SessionUnlocked).await?;
+        journal.commit().await?;
+        start_loops(&unlocked);
+        self.phase.send_replace(Phase::Unlocked(unlocked));
+        Ok(())
+    }
+
+    pub(crate) fn vault(&self, dir: &Path) -> Vault {
+        Vault::new(dir, self.config.keystore.clone(), self.config.kdf_cost)
+    }
+
+    pub(crate) fn account_dir(&self) -> PathBuf {
+        self.config.state_dir.join(ACCOUNT_DIR)
+    }
+
+    pub(crate) fn enrolling_dir(&self) -> PathBuf {
+        self.config.state_dir.join(ENROLLING_DIR)
+    }
+
+    pub(crate) fn state_dir(&self) -> &Path {
+        &self.config.state_dir
+    }
+}
+
+fn start_loops(unlocked: &Arc<Unlocked>) {
+    unlocked.loops.spawn(sync::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(outbox::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(upkeep::run(Arc::clone(unlocked)));
+    unlocked.loops.close();
+}
+
+/// Argon2 takes its time and memory: off the runtime's threads, and one at a time by `changing`.
+pub(crate) async fn open_vault(vault: Vault, pin: Zeroizing<String>) -> Result<Keys, Error> {
+    let opened = tokio::task::spawn_blocking(move || {
+        let now = host_boot_time().map_err(|_| Error::Internal("boot clock"))?;
+        vault.unlock(&pin, &now).map_err(from_unlock)
+    });
+    opened
+        .await
+        .map_err(|_| Error::Internal("unlocking ended early"))?
+}
+
+fn from_unlock(error: UnlockError) -> Error {
+    match error {
+        UnlockError::WrongPin {
+            retry_after_ms,
+            attempts_left,
+        }
+        | UnlockError::Wait {
+            retry_after_ms,
+            attempts_left,
+        } => Error::WrongPin {
+            retry_after_ms,
+            attempts_left,
+        },
+        UnlockError::Disabled => Error::WrongPin {
+            retry_after_ms: 0,
+            attempts_left: 0,
+        },
+        UnlockError::NotEnrolled => Error::NotEnrolled,
+        UnlockError::Keystore => Error::KeystoreUnavailable,
+        UnlockError::Damaged => Error::StorageFailed("sealed keys"),
+        UnlockError::Storage => Error::StorageFailed("key files"),
+    }
+}

@@ -1,0 +1,109 @@
+//! The receive loop: one long poll at a time, its acknowledgements riding on the next one (§8.1, D19).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connect_proto::{routes, wire};
+use connect_store::codes::EventKind;
+use connect_uplink::backoff::Backoff;
+use connect_uplink::error::UplinkError;
+
+use crate::error::Error;
+use crate::journal::Journal;
+use crate::receive::take_in;
+use crate::unlocked::Unlocked;
+
+pub(crate) async fn run(unlocked: Arc<Unlocked>) {
+    let mut backoff = Backoff::new();
+    // Kept in memory: after a restart the relay delivers again, and what is stored already is only acknowledged.
+    let mut acks: Vec<wire::AckEntry> = Vec::new();
+    while !unlocked.ending.is_cancelled() {
+        let turn = one_turn(&unlocked, &mut acks);
+        let outcome = tokio::select! {
+            () = unlocked.ending.cancelled() => break,
+            outcome = turn => outcome,
+        };
+        match outcome {
+            Ok(()) => backoff.reset(),
+            Err(error) => {
+                let pause = pause_after(&error, &mut backoff, &unlocked);
+                tracing::warn!(%error, pause_ms = pause.as_millis(), "the relay was not read");
+                tokio::select! {
+                    () = unlocked.ending.cancelled() => break,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+}
+
+fn pause_after(error: &Error, backoff: &mut Backoff, unlocked: &Unlocked) -> Duration {
+    let pause = backoff.next_delay(&mut unlocked.chance.clone());
+    match error {
+        Error::RateLimited { retry_after_ms } => pause.max(Duration::from_millis(*retry_after_ms)),
+        _ => pause,
+    }
+}
+
+async fn one_turn(unlocked: &Unlocked, acks: &mut Vec<wire::AckEntry>) -> Result<(), Error> {
+    let ack = wire::Ack {
+        entries: acks.clone(),
+        wait_ms: routes::MAX_WAIT_MS,
+        limit: u32::try_from(routes::MAX_RECEIVE_ENVELOPES).unwrap_or(u32::MAX),
+    };
+    let now_ms = unlocked.clock.now_ms();
+    let answer = unlocked
+        .uplink
+        .receive(
+            unlocked.credentials(),
+            now_ms,
+            &mut unlocked.chance.clone(),
+            &ack,
+        )
+        .await;
+    let list = match answer {
+        Ok(list) => list,
+        Err(error) => {
+            if is_out_of_reach(&error) {
+                note_reachable(unlocked, false).await?;
+            }
+            return Err(error.into());
+        }
+    };
+    acks.clear();
+    unlocked.counters.set_last_sync_ms(unlocked.clock.now_ms());
+    note_reachable(unlocked, true).await?;
+    take_in(unlocked, &list.envelopes).await?;
+    acks.extend(list.envelopes.iter().map(|envelope| wire::AckEntry {
+        queue_seq: envelope.queue_seq,
+        message_id: envelope.message_id.clone(),
+        timestamp_ms: envelope.timestamp_ms,
+    }));
+    Ok(())
+}
+
+/// A relay that answers, if only to refuse, is there.
+fn is_out_of_reach(error: &UplinkError) -> bool {
+    matches!(
+        error,
+        UplinkError::Unreachable | UplinkError::PinMismatch | UplinkError::CertificateInvalid
+    )
+}
+
+/// Tells of the relay's coming and going once each.
+pub(crate) async fn note_reachable(unlocked: &Unlocked, reachable: bool) -> Result<(), Error> {
+    if !unlocked.counters.set_reachable(reachable) {
+        return Ok(());
+    }
+    if reachable {
+        unlocked.outbox_wake.notify_one();
+    }
+    let mut journal = Journal::begin(unlocked).await?;
+    let kind = if reachable {
+        EventKind::RelayReachable
+    } else {
+        EventKind::RelayUnreachable
+    };
+    journal.note(kind).await?;
+    Ok(journal.commit().await?)
+}

@@ -1,0 +1,69 @@
+//! An open session: keys in memory, database open, relay known. Only `session` makes one (invariant 5).
+
+use connect_core::boxes::SharedSecret;
+use connect_proto::ids::UserId;
+use connect_proto::keys::BoxPublicKey;
+use connect_store::account::Account;
+use connect_store::database::Store;
+use connect_uplink::uplink::{Credentials, Uplink};
+use connect_vault::keys::Keys;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::shared::SharedSecrets;
+
+/// Dropping it wipes the keys.
+pub struct Unlocked {
+    pub account: Account,
+    pub(crate) keys: Keys,
+    pub(crate) store: Store,
+    pub(crate) uplink: Uplink,
+    pub(crate) shared: SharedSecrets,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub counters: Counters,
+    /// The id of the newest event that is committed.
+    pub(crate) newest_event: watch::Sender<u64>,
+    pub(crate) outbox_wake: Notify,
+    /// Ends the loops of this session.
+    pub(crate) ending: CancellationToken,
+    pub(crate) loops: TaskTracker,
+}
+
+impl Unlocked {
+    pub fn user_id(&self) -> &UserId {
+        &self.account.user_id
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials<'_> {
+        Credentials {
+            user_id: &self.account.user_id,
+            sign_key: &self.keys.sign_key,
+        }
+    }
+
+    pub(crate) fn shared_with(&self, key: &BoxPublicKey) -> Arc<SharedSecret> {
+        self.shared.with(&self.keys.box_key, key)
+    }
+
+    /// Wakes whoever follows the events: a number, never a queue.
+    pub(crate) fn announce(&self, event: u64) {
+        self.newest_event
+            .send_modify(|newest| *newest = event.max(*newest));
+    }
+
+    pub fn newest_event(&self) -> u64 {
+        *self.newest_event.borrow()
+    }
+}
+
+impl std::fmt::Debug for Unlocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unlocked(..)")
+    }
+}

@@ -1,0 +1,301 @@
+//! The sealed file: its shape, what of it is bound into the key that opens it, and how it is read from hostile bytes.
+
+use connect_core::nonce::NONCE_LEN;
+use connect_proto::hash::sha256;
+use connect_proto::ids::UserId;
+use serde::{Deserialize, Serialize};
+
+use crate::kdf::KdfCost;
+use crate::keystore::{KeystoreKind, SecretId};
+
+/// A sealed file is about 1 KiB; nothing longer than this is read.
+pub const MAX_BYTES: usize = 8 << 10;
+pub(crate) const SALT_LEN: usize = 16;
+const VERSION: u32 = 1;
+const TAG_LEN: usize = 16;
+const MASTER_LEN: usize = NONCE_LEN + TAG_LEN + 32;
+
+/// The bytes are not a sealed file, or not as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a sealed file of version {VERSION}, or damaged")]
+pub struct Malformed;
+
+/// What is readable without any key; every field is bound into the unlock key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) keystore: KeystoreKind,
+    /// Of the keystore's secret, where the keystore has one.
+    pub(crate) secret_id: Option<SecretId>,
+    pub(crate) owner: UserId,
+    pub(crate) cost: KdfCost,
+    pub(crate) salt: [u8; SALT_LEN],
+}
+
+impl Header {
+    /// The HKDF label: each field of a fixed length, or ended by a zero byte that it cannot contain.
+    pub(crate) fn binding(&self) -> Vec<u8> {
+        let mut bound = b"connect/unlock/v1\0".to_vec();
+        bound.extend_from_slice(self.keystore.name().as_bytes());
+        bound.push(0);
+        bound.push(u8::from(self.secret_id.is_some()));
+        if let Some(id) = &self.secret_id {
+            bound.extend_from_slice(id.as_bytes());
+        }
+        bound.extend_from_slice(self.owner.as_str().as_bytes());
+        bound.push(0);
+        for number in [
+            self.cost.memory_kib(),
+            self.cost.passes(),
+            self.cost.lanes(),
+        ] {
+            bound.extend_from_slice(&number.to_le_bytes());
+        }
+        bound.extend_from_slice(&self.salt);
+        bound
+    }
+}
+
+/// A sealed file that was read. Whether it is genuine shows when its keys are opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    pub(crate) header: Header,
+    /// The master key under the unlock key.
+    pub(crate) master: Vec<u8>,
+    /// The keys under the master key.
+    pub(crate) wrapped: Wrapped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wrapped {
+    #[serde(rename = "box", with = "hex::serde")]
+    pub(crate) boxing: Vec<u8>,
+    #[serde(rename = "sign", with = "hex::serde")]
+    pub(crate) signing: Vec<u8>,
+    #[serde(with = "hex::serde")]
+    pub(crate) database: Vec<u8>,
+    #[serde(with = "hex::serde")]
+    pub(crate) local_file: Vec<u8>,
+}
+
+/// As it lies on the disk.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    keystore: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keystore_secret_id: Option<String>,
+    owner: String,
+    argon2id: Argon2id,
+    #[serde(with = "hex::serde")]
+    salt: [u8; SALT_LEN],
+    #[serde(with = "hex::serde")]
+    master_key: Vec<u8>,
+    keys: Wrapped,
+    /// Tells a damaged file from a wrong PIN. It protects nothing: the boxes do.
+    #[serde(with = "hex::serde")]
+    checksum: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Argon2id {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+impl Sealed {
+    /// Reads a file. What is wrong with it is not told: it might quote content.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() > MAX_BYTES {
+            return Err(Malformed);
+        }
+        let file: File = serde_json::from_slice(bytes).map_err(|_| Malformed)?;
+        let checksum = file.checksum;
+        let sealed = Self::try_from(file)?;
+        if sealed.checksum() == checksum {
+            Ok(sealed)
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let Header {
+            keystore,
+            secret_id,
+            owner,
+            cost,
+            salt,
+        } = &self.header;
+        let file = File {
+            version: VERSION,
+            keystore: keystore.name().to_owned(),
+            keystore_secret_id: secret_id.as_ref().map(SecretId::to_string),
+            owner: owner.as_str().to_owned(),
+            argon2id: Argon2id {
+                memory_kib: cost.memory_kib(),
+                passes: cost.passes(),
+                lanes: cost.lanes(),
+            },
+            salt: *salt,
+            master_key: self.master.clone(),
+            keys: self.wrapped.clone(),
+            checksum: self.checksum(),
+        };
+        serde_json::to_vec_pretty(&file).expect("no map, no float: it serializes")
+    }
+
+    fn checksum(&self) -> [u8; 32] {
+        let mut bytes = self.header.binding();
+        for part in [
+            &self.master,
+            &self.wrapped.boxing,
+            &self.wrapped.signing,
+            &self.wrapped.database,
+            &self.wrapped.local_file,
+        ] {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        sha256(&bytes)
+    }
+}
+
+impl TryFrom<File> for Sealed {
+    type Error = Malformed;
+
+    fn try_from(file: File) -> Result<Self, Malformed> {
+        let Argon2id {
+            memory_kib,
+            passes,
+            lanes,
+        } = file.argon2id;
+        let secret_id = file.keystore_secret_id.as_deref().map(secret_id);
+        let header = Header {
+            keystore: file.keystore.parse().map_err(|_| Malformed)?,
+            secret_id: secret_id.transpose()?,
+            owner: file.owner.parse().map_err(|_| Malformed)?,
+            cost: KdfCost::read(memory_kib, passes, lanes).ok_or(Malformed)?,
+            salt: file.salt,
+        };
+        let has_secret = header.secret_id.is_some();
+        let needs_secret = header.keystore != KeystoreKind::Passphrase;
+        if file.version != VERSION
+            || file.master_key.len() != MASTER_LEN
+            || has_secret != needs_secret
+        {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            header,
+            master: file.master_key,
+            wrapped: file.keys,
+        })
+    }
+}
+
+fn secret_id(text: &str) -> Result<SecretId, Malformed> {
+    let mut bytes = [0; SecretId::LEN];
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| Malformed)?;
+    Ok(SecretId::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sealed() -> Sealed {
+        Sealed {
+            header: Header {
+                keystore: KeystoreKind::File,
+                secret_id: Some(SecretId::from_bytes([7; SecretId::LEN])),
+                owner: "alice".parse().unwrap(),
+                cost: KdfCost::production(),
+                salt: [3; SALT_LEN],
+            },
+            master: vec![1; MASTER_LEN],
+            wrapped: Wrapped {
+                boxing: vec![2; 90],
+                signing: vec![3; 90],
+                database: vec![4; 90],
+                local_file: vec![5; 90],
+            },
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        assert_eq!(Sealed::parse(&sealed().encode()), Ok(sealed()));
+    }
+
+    #[test]
+    fn the_longest_owner_fits() {
+        let mut sealed = sealed();
+        sealed.header.owner = "a".repeat(UserId::MAX_LEN).parse().unwrap();
+        assert!(sealed.encode().len() * 2 < MAX_BYTES);
+    }
+
+    #[test]
+    fn every_field_of_the_header_is_bound() {
+        let base = sealed().header;
+        let mut others = vec![base.clone(); 5];
+        others[0].keystore = KeystoreKind::Passphrase;
+        others[1].secret_id = None;
+        others[2].owner = "alicf".parse().unwrap();
+        others[3].cost = KdfCost::for_tests();
+        others[4].salt[15] ^= 1;
+        for other in others {
+            assert_ne!(other.binding(), base.binding());
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_damage_unless_it_means_the_same() {
+        let written = sealed().encode();
+        for position in 0..written.len() {
+            let mut changed = written.clone();
+            changed[position] ^= 1;
+            if let Ok(read) = Sealed::parse(&changed) {
+                assert_eq!(read, sealed(), "byte {position}");
+            }
+        }
+        assert_eq!(Sealed::parse(&written[..written.len() - 1]), Err(Malformed));
+    }
+
+    #[test]
+    fn a_hostile_cost_is_refused_before_anything_is_derived() {
+        let text = String::from_utf8(sealed().encode()).unwrap();
+        let hostile = text.replace("\"memory_kib\": 65536", "\"memory_kib\": 104857600");
+        assert_ne!(hostile, text);
+        assert_eq!(Sealed::parse(hostile.as_bytes()), Err(Malformed));
+        let long = [text.as_bytes(), &[b' '; MAX_BYTES]].concat();
+        assert_eq!(Sealed::parse(&long), Err(Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+            prop_assert_eq!(Sealed::parse(&bytes), Err(Malformed));
+        }
+
+        #[test]
+        fn no_edit_makes_the_parser_panic(
+            position in 0_usize..1500,
+            length in 0_usize..40,
+            insert in "[0-9a-f{}\\[\\]\",:\\-e. ]{0,40}",
+        ) {
+            let mut bytes = sealed().encode();
+            let start = position.min(bytes.len());
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, insert.bytes());
+            if let Ok(read) = Sealed::parse(&bytes) {
+                prop_assert_eq!(read, sealed());
+            }
+        }
+    }
+}
