@@ -1,0 +1,113 @@
+//! `connectctl account enroll`
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use connect_api::account::{self, EnrollParams, EnrollmentCode};
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::secret::{self, PinSource};
+use crate::{escape, input, table};
+
+#[derive(Args)]
+pub(crate) struct Enroll {
+    /// The relay: https://host[:port]
+    #[arg(long, value_name = "URL")]
+    relay: String,
+    /// A key that the relay may show, as sha256/BASE64. At least two: the current one and the spare.
+    #[arg(long = "relay-pin", value_name = "PIN", required = true)]
+    relay_pins: Vec<String>,
+    /// The certificate authority that signed the relay's certificate (PEM). Left out: the public ones.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The operator's code. It is good for one use.
+    #[arg(
+        long,
+        value_name = "CODE",
+        required_unless_present = "code_file",
+        conflicts_with = "code_file"
+    )]
+    code: Option<String>,
+    /// Read the code from this file; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    code_file: Option<PathBuf>,
+    /// The user that the code was issued for, where the code does not say it.
+    #[arg(long, value_name = "USER")]
+    user_id: Option<String>,
+    /// The name that others see.
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// The profession that others see.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    profession: String,
+    /// The organisation that others see.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    organisation: String,
+    /// Revoke the installation that the user has elsewhere, or had here.
+    #[arg(long)]
+    replace_existing_installation: bool,
+    #[command(flatten)]
+    pin: PinSource,
+}
+
+impl fmt::Debug for Enroll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Enroll(..)")
+    }
+}
+
+pub(crate) async fn run(args: Enroll, context: &Context) -> Result<(), Error> {
+    let is_stdin = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    if is_stdin(&args.code_file) && is_stdin(&args.pin.pin_file) {
+        return Err(Error::Usage(
+            "standard input cannot be the code and the PIN".into(),
+        ));
+    }
+    let code = match (args.code, &args.code_file) {
+        (Some(code), _) => code,
+        (None, Some(path)) => secret::from_file(&context.out, path)?.as_str().to_owned(),
+        (None, None) => {
+            return Err(Error::Usage(
+                "the code is missing: --code or --code-file".into(),
+            ));
+        }
+    };
+    let relay_ca_pem = match &args.ca {
+        Some(path) => Some(input::read(path)?.as_str().to_owned()),
+        None => None,
+    };
+    let params = EnrollParams {
+        relay_url: args.relay,
+        relay_pins: args.relay_pins,
+        relay_ca_pem,
+        enrollment_code: EnrollmentCode(code),
+        user_id: args.user_id,
+        display_name: args.name,
+        profession: args.profession,
+        organisation: args.organisation,
+        pin: args.pin.choose(&context.out)?,
+        replace_existing_installation: args.replace_existing_installation,
+    };
+    let enrolled = context.call::<account::Enroll>(params).await?;
+    context.out.answer(&enrolled, || {
+        table::pairs(
+            &context.out,
+            &[
+                ("user", escape::line(&enrolled.user_id)),
+                ("fingerprint", escape::line(&enrolled.fingerprint)),
+            ],
+        )
+    })
+}

@@ -1,0 +1,37 @@
+//! `connectctl account show`
+
+use clap::Args;
+use connect_api::account;
+use connect_api::page::Nothing;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::{escape, table, time};
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {}
+
+pub(crate) async fn run(_: Show, context: &Context) -> Result<(), Error> {
+    let account = context.call::<account::Get>(Nothing {}).await?;
+    context.out.answer(&account, || {
+        table::pairs(
+            &context.out,
+            &[
+                ("user", escape::line(&account.user_id)),
+                ("name", escape::line(&account.display_name)),
+                ("profession", escape::line(&account.profession)),
+                ("organisation", escape::line(&account.organisation)),
+                (
+                    "attested",
+                    if account.attested { "yes" } else { "no" }.into(),
+                ),
+                ("fingerprint", escape::line(&account.fingerprint)),
+                ("relay", escape::line(&account.relay_url)),
+                ("enrolled", time::local(account.enrolled_ms)),
+                ("installation", escape::line(&account.installation_id)),
+                ("box key", escape::line(&account.box_key_id)),
+                ("sign key", escape::line(&account.sign_key_id)),
+            ],
+        )
+    })
+}

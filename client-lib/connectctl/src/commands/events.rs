@@ -1,0 +1,26 @@
+//! `connectctl events …`
+
+pub(crate) mod list;
+
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use crate::error::Error;
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The event log, oldest first.
+    List(list::List),
+}
+
+pub(crate) async fn run(args: Events, context: &Context) -> Result<(), Error> {
+    match args.command {
+        Command::List(args) => list::run(args, context).await,
+    }
+}

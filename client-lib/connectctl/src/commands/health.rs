@@ -1,0 +1,80 @@
+//! `connectctl health`
+
+use clap::Args;
+use connect_api::system::{self, HostHealth, RelayHealth};
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::{table, time, words};
+
+/// Less is what clocks of well-kept computers differ by.
+const NOTABLE_OFFSET_MS: u64 = 1000;
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {}
+
+pub(crate) async fn run(_: Health, context: &Context) -> Result<(), Error> {
+    let health = context.client.health().await?;
+    context
+        .out
+        .answer(&health, || table::pairs(&context.out, &pairs(&health)))
+}
+
+fn pairs(health: &system::Health) -> [(&'static str, String); 6] {
+    let queues = (&health.outbox, &health.inbox);
+    [
+        ("state", words::state(health.state)),
+        ("relay", relay(&health.relay)),
+        (
+            "outbox",
+            format!("{} queued, {} held", queues.0.queued, queues.0.held),
+        ),
+        (
+            "inbox",
+            format!(
+                "{} missing, {} quarantined",
+                queues.1.missing, queues.1.quarantined
+            ),
+        ),
+        ("last event", health.events.last_event_id.to_string()),
+        ("host", host(&health.host)),
+    ]
+}
+
+fn relay(relay: &RelayHealth) -> String {
+    let reachable = if relay.reachable {
+        "reachable"
+    } else {
+        "not reachable"
+    };
+    let answered = relay.last_sync_ms.map_or_else(
+        || "never answered".into(),
+        |at| format!("last answer {}", time::local(at)),
+    );
+    let offset = relay.clock_offset_ms.unsigned_abs();
+    if offset < NOTABLE_OFFSET_MS {
+        return format!("{reachable}, {answered}");
+    }
+    let direction = if relay.clock_offset_ms > 0 {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    let offset = time::duration(offset);
+    format!("{reachable}, {answered}; this computer's clock is {offset} {direction} the relay's")
+}
+
+fn host(host: &HostHealth) -> String {
+    let dangers: Vec<&str> = [
+        (host.core_dumps, "core dumps are possible"),
+        (host.swap, "swap may not be encrypted"),
+        (host.traceable, "a debugger could attach"),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, danger)| is_so.then_some(danger))
+    .collect();
+    if dangers.is_empty() {
+        return "keeps secrets".into();
+    }
+    dangers.join(", ")
+}

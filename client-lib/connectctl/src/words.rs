@@ -1,0 +1,111 @@
+//! The contract's enumerations in words.
+
+use connect_api::contacts::Trust;
+use connect_api::events::EventBody;
+use connect_api::messages::{Auth, Message, MessageState, StateReason};
+use connect_api::system::State;
+use serde::Serialize;
+
+/// The `type` of every event, for `--types`.
+pub(crate) const EVENT_TYPES: [&str; 12] = [
+    "message_received",
+    "message_state",
+    "message_quarantined",
+    "message_conflict",
+    "contact_changed",
+    "key_changed",
+    "session_locked",
+    "session_unlocked",
+    "relay_reachable",
+    "relay_unreachable",
+    "installation_revoked",
+    "events_expired",
+];
+
+pub(crate) fn event_type(body: &EventBody) -> &'static str {
+    match body {
+        EventBody::MessageReceived(_) => "message_received",
+        EventBody::MessageState { .. } => "message_state",
+        EventBody::MessageQuarantined { .. } => "message_quarantined",
+        EventBody::MessageConflict { .. } => "message_conflict",
+        EventBody::ContactChanged { .. } => "contact_changed",
+        EventBody::KeyChanged { .. } => "key_changed",
+        EventBody::SessionLocked {} => "session_locked",
+        EventBody::SessionUnlocked {} => "session_unlocked",
+        EventBody::RelayReachable {} => "relay_reachable",
+        EventBody::RelayUnreachable {} => "relay_unreachable",
+        EventBody::InstallationRevoked {} => "installation_revoked",
+        EventBody::EventsExpired { .. } => "events_expired",
+    }
+}
+
+pub(crate) fn state(state: State) -> String {
+    name(&state)
+}
+
+pub(crate) fn trust(trust: Trust) -> String {
+    name(&trust)
+}
+
+pub(crate) fn message_state(state: MessageState) -> String {
+    name(&state)
+}
+
+pub(crate) fn reason(reason: StateReason) -> String {
+    name(&reason).replace('_', " ")
+}
+
+/// What stands beside a message's author: how it is, and what to beware of.
+pub(crate) fn standing(message: &Message) -> String {
+    let mut words = message_state(message.state);
+    if message.auth == Auth::RetiredKey {
+        words.push_str(", under a retired key");
+    }
+    words
+}
+
+/// As it stands in JSON.
+fn name(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_types_are_those_of_the_contract() {
+        let empty = [
+            EventBody::SessionLocked {},
+            EventBody::SessionUnlocked {},
+            EventBody::RelayReachable {},
+            EventBody::RelayUnreachable {},
+            EventBody::InstallationRevoked {},
+            EventBody::ContactChanged {
+                user_id: "u".into(),
+            },
+            EventBody::KeyChanged {
+                user_id: "u".into(),
+            },
+            EventBody::EventsExpired { from: 1, to: 2 },
+            EventBody::MessageConflict {
+                sender: "u".into(),
+                message_id: "m".into(),
+            },
+        ];
+        for body in empty {
+            let json = serde_json::to_value(&body).unwrap();
+            assert_eq!(json["type"], event_type(&body));
+            assert!(EVENT_TYPES.contains(&event_type(&body)));
+        }
+    }
+
+    #[test]
+    fn names_are_json_s() {
+        assert_eq!(message_state(MessageState::Delivered), "delivered");
+        assert_eq!(reason(StateReason::MailboxFull), "mailbox full");
+    }
+}
