@@ -48,7 +48,12 @@ fn pause_after(error: &Error, backoff: &mut Backoff, unlocked: &Unlocked) -> Dur
 async fn one_turn(unlocked: &Unlocked, acks: &mut Vec<wire::AckEntry>) -> Result<(), Error> {
     let ack = wire::Ack {
         entries: acks.clone(),
-        wait_ms: routes::MAX_WAIT_MS,
+        // Whether the relay is there at all is told at once; only then is it worth waiting for.
+        wait_ms: if unlocked.counters.reachable() {
+            routes::MAX_WAIT_MS
+        } else {
+            0
+        },
         limit: u32::try_from(routes::MAX_RECEIVE_ENVELOPES).unwrap_or(u32::MAX),
     };
     let now_ms = unlocked.clock.now_ms();

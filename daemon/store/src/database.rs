@@ -1,5 +1,7 @@
 //! Opening and closing the database, and transactions.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,20 +41,24 @@ pub struct Tx(Transaction<'static, Sqlite>);
 impl Store {
     /// Makes a new database; it is an error if there is one already.
     pub async fn create(path: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
-        if path.exists() {
-            return Err(StoreError::Failed(None));
-        }
-        Self::connect(path, key, true).await
+        // SQLite gives its log the mode of the database: private from the first byte on.
+        let created = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
+        created.map_err(|_| StoreError::Failed(None))?;
+        Self::connect(path, key).await
     }
 
     pub async fn open(path: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
-        Self::connect(path, key, false).await
+        Self::connect(path, key).await
     }
 
-    async fn connect(path: &Path, key: DatabaseKey, create: bool) -> Result<Self, StoreError> {
+    async fn connect(path: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(create)
+            .create_if_missing(false)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
         let key = Arc::new(key);
