@@ -1,1 +1,8 @@
-//! placeholder
+//! Stories over real relays and daemons, checks against published vectors, and the sandbox for newcomers.
+
+pub mod chosen;
+pub mod hsalsa;
+pub mod python;
+pub mod sandbox;
+pub mod vectors;
+pub mod world;
