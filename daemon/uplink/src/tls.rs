@@ -72,7 +72,7 @@ const TLS12_SUITES: [SupportedCipherSuite; 2] = [
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
 
-/// The certificate is valid, and its key is none that we know.
+/// The certificate's key is none that we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server's key is not a pinned one")]
 pub(crate) struct NotPinned;
@@ -97,21 +97,14 @@ impl ServerCertVerifier for PinnedVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        // First: an unknown key is nobody's to wave through, whatever else is wrong with the certificate.
         let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
-        let pinned = self.pins.contains(&sha256(&key));
-        let valid = self.webpki.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        )?;
-        if pinned {
-            Ok(valid)
-        } else {
+        if !self.pins.contains(&sha256(&key)) {
             let other = OtherError(Arc::new(NotPinned));
-            Err(Error::InvalidCertificate(CertificateError::Other(other)))
+            return Err(Error::InvalidCertificate(CertificateError::Other(other)));
         }
+        self.webpki
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
