@@ -1,8 +1,9 @@
 //! What the host would give away of this process: shut as far as possible, and looked at afterwards.
 
+use rustix::fs::Mode;
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, dumpable_behavior, getrlimit, set_dumpable_behavior,
-    setrlimit,
+    setrlimit, umask,
 };
 
 /// No core dumps, no debugger of the same user. Returns false where the system did not agree.
@@ -12,6 +13,8 @@ pub fn harden() -> bool {
         maximum: Some(0),
     };
     let limited = setrlimit(Resource::Core, none).is_ok();
+    // Whatever is made without a mode of its own is nobody else's; the socket's group may be let in.
+    umask(Mode::RWXO);
     let silent = set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok();
     limited && silent
 }

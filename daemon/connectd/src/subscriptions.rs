@@ -19,7 +19,7 @@ const BATCH: u32 = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wanted {
     id: u64,
-    after: Option<u64>,
+    after: u64,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Subscriptions {
     }
 
     /// Returns the new subscription's id. It begins once `start_wanted` is called: after the answer.
-    pub(crate) fn open(&self, after: Option<u64>) -> Result<u64, TooMany> {
+    pub(crate) fn open(&self, after: u64) -> Result<u64, TooMany> {
         let mut state = self.state.lock();
         if state.wanted.len() + state.running.len() >= self.max {
             return Err(TooMany);
@@ -92,7 +92,7 @@ async fn follow(session: Arc<Session>, wanted: Wanted, to: mpsc::Sender<String>)
     let mut phase = session.follow();
     let mut cursor = wanted.after;
     loop {
-        let Some(newest) = next_session(&mut phase, &mut cursor).await else {
+        let Some(newest) = next_session(&mut phase).await else {
             return;
         };
         if follow_session(&session, wanted.id, &mut cursor, newest, &to)
@@ -105,10 +105,7 @@ async fn follow(session: Arc<Session>, wanted: Wanted, to: mpsc::Sender<String>)
 }
 
 /// Waits for an open session. The keys are not held meanwhile: only a number of it is followed.
-async fn next_session(
-    phase: &mut watch::Receiver<Phase>,
-    cursor: &mut Option<u64>,
-) -> Option<watch::Receiver<u64>> {
+async fn next_session(phase: &mut watch::Receiver<Phase>) -> Option<watch::Receiver<u64>> {
     let open = phase
         .wait_for(|phase| matches!(phase, Phase::Unlocked(_)))
         .await
@@ -116,7 +113,6 @@ async fn next_session(
     let Phase::Unlocked(unlocked) = &*open else {
         return None;
     };
-    cursor.get_or_insert_with(|| unlocked.newest_event());
     Some(events::follow(unlocked))
 }
 
@@ -124,27 +120,25 @@ async fn next_session(
 async fn follow_session(
     session: &Session,
     id: u64,
-    cursor: &mut Option<u64>,
+    cursor: &mut u64,
     mut newest: watch::Receiver<u64>,
     to: &mpsc::Sender<String>,
 ) -> Option<()> {
-    let mut after = cursor.unwrap_or_default();
-    if let Some((from, gone)) = expired(session, after).await {
+    if let Some((from, gone)) = expired(session, *cursor).await {
         to.send(expired_notification(id, from, gone)).await.ok()?;
-        after = gone;
+        *cursor = gone;
     }
     loop {
         newest.mark_unchanged();
-        while let Some(frames) = read_batch(session, id, &mut after).await {
-            if frames.is_empty() {
+        while let Some(batch) = read_batch(session, id, *cursor).await {
+            if batch.is_empty() {
                 break;
             }
-            for frame in frames {
+            for (event_id, frame) in batch {
                 to.send(frame).await.ok()?;
+                *cursor = event_id;
             }
-            *cursor = Some(after);
         }
-        *cursor = Some(after);
         if newest.changed().await.is_err() {
             return Some(());
         }
@@ -156,17 +150,14 @@ async fn expired(session: &Session, after: u64) -> Option<(u64, u64)> {
     events::expired(&unlocked, after).await.ok()?
 }
 
-/// None where the session is not open any more.
-async fn read_batch(session: &Session, id: u64, after: &mut u64) -> Option<Vec<String>> {
+/// Event ids with their lines; none where the session is not open any more.
+async fn read_batch(session: &Session, id: u64, after: u64) -> Option<Vec<(u64, String)>> {
     let unlocked = session.unlocked().ok()?;
-    let batch = events::list(&unlocked, *after, BATCH).await.ok()?;
-    if let Some(last) = batch.last() {
-        *after = last.event_id;
-    }
+    let batch = events::list(&unlocked, after, BATCH).await.ok()?;
     Some(
         batch
             .into_iter()
-            .map(|event| notification(id, event))
+            .map(|event| (event.event_id, notification(id, event)))
             .collect(),
     )
 }

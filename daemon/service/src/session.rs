@@ -67,12 +67,25 @@ impl Session {
         } else {
             Phase::Unenrolled
         };
-        Self {
+        let session = Self {
             config,
             clock,
             chance,
             phase: watch::Sender::new(phase),
             changing: Mutex::new(()),
+        };
+        session.begin_wait();
+        session
+    }
+
+    /// A wait that a reboot interrupted begins anew now, and not with the next attempt (D23).
+    fn begin_wait(&self) {
+        let vault = self.vault(&self.account_dir());
+        if vault.exists()
+            && let Ok(now) = host_boot_time()
+            && let Err(error) = vault.standing(&now)
+        {
+            tracing::warn!(%error, "the attempts so far cannot be read");
         }
     }
 
@@ -131,10 +144,11 @@ impl Session {
         }
     }
 
+    /// While the loops end, whoever follows the events still reads why.
     async fn leave(&self, unlocked: &Unlocked) {
-        self.phase.send_replace(Phase::Locked);
         unlocked.ending.cancel();
         unlocked.loops.wait().await;
+        self.phase.send_replace(Phase::Locked);
         unlocked.store.close().await;
     }
 

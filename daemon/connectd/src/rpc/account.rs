@@ -1,5 +1,7 @@
 //! `account.*`.
 
+use std::sync::Arc;
+
 use connect_api::account::{Account, Enroll, EnrollParams, Enrolled, Get};
 use connect_core::fingerprint::Fingerprint;
 use connect_proto::enrollment::EnrollmentCode;
@@ -12,10 +14,13 @@ use zeroize::Zeroizing;
 use crate::rpc::Module;
 use crate::rpc::decode::optional_id;
 use crate::rpc::failure::Failure;
+use crate::rpc::session::to_the_end;
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Enroll, _, _>(module, async |context, _, params| {
-        enroll::enroll(&context.session, request(params)?).await?;
+        let request = request(params)?;
+        let session = Arc::clone(&context.session);
+        to_the_end(async move { enroll::enroll(&session, request).await }).await?;
         let account = &context.session.unlocked()?.account;
         Ok(Enrolled {
             user_id: account.user_id.to_string(),

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::decode::{decode, limit, paged};
 use crate::rpc::failure::Failure;
-use crate::rpc::{Module, check_state, shapes};
+use crate::rpc::{Module, shapes};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<List, _, _>(module, async |context, _, params| {
@@ -60,11 +60,13 @@ fn subscribe(
     extensions: &Extensions,
 ) -> Result<u64, Failure> {
     let caller = caller(extensions)?;
-    check_state(context, api::NEEDS)?;
+    let newest = context.session.unlocked()?.newest_event();
     let params: SubscribeParams = decode(params.as_str())?;
+    // "From now on" is settled here: what happens before the subscription runs is replayed.
+    let after = params.after.unwrap_or(newest);
     caller
         .subscriptions
-        .open(params.after)
+        .open(after)
         .map_err(|_| Failure::new(ErrorCode::RateLimited))
 }
 

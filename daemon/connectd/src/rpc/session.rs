@@ -1,23 +1,38 @@
 //! `session.*`.
 
+use std::sync::Arc;
+
 use connect_api::session::{Lock, StateAnswer, Unlock};
+use connect_service::error::Error;
 use jsonrpsee::core::RegisterMethodError;
 use zeroize::Zeroizing;
 
 use crate::rpc::Module;
 use crate::rpc::context::Context;
+use crate::rpc::failure::Failure;
 use crate::rpc::shapes::state;
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Unlock, _, _>(module, async |context, _, params| {
         let pin = Zeroizing::new(params.pin.into_inner());
-        context.session.unlock(pin).await?;
+        let session = Arc::clone(&context.session);
+        to_the_end(async move { session.unlock(pin).await }).await?;
         Ok(answer(&context))
     })?;
     super::register::<Lock, _, _>(module, async |context, _, _| {
-        context.session.lock().await?;
+        let session = Arc::clone(&context.session);
+        to_the_end(async move { session.lock().await }).await?;
         Ok(answer(&context))
     })
+}
+
+/// A change of the session goes on when its caller leaves or runs out of time: half a change would be no state at all.
+/// The daemon waits for it when it ends, since one change at a time holds the session.
+pub(super) async fn to_the_end(
+    change: impl Future<Output = Result<(), Error>> + Send + 'static,
+) -> Result<(), Failure> {
+    let changed = tokio::spawn(change).await;
+    Ok(changed.map_err(|_| Failure::internal("a change of the session ended early"))??)
 }
 
 fn answer(context: &Context) -> StateAnswer {
