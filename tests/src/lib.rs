@@ -1,7 +1,9 @@
 //! Stories over real relays and daemons, checks against published vectors, and the sandbox for newcomers.
 
+pub mod binaries;
 pub mod chosen;
 pub mod hsalsa;
+pub mod processes;
 pub mod python;
 pub mod sandbox;
 pub mod vectors;

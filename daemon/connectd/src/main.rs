@@ -11,7 +11,7 @@ use connect_vault::vault::KdfCost;
 use connectd::config::{self, Overrides};
 use connectd::host;
 use connectd::lifecycle::{self, StartError};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// The agent that holds the keys of a Connect account and answers JSON-RPC on a socket.
@@ -122,6 +122,7 @@ fn run_to_the_end(run: Run) -> Result<(), Stop> {
 }
 
 async fn live(config: config::Config) -> Result<(), Stop> {
+    let mut end = EndOfLife::listen()?;
     let keystore = config.keystore.kind();
     let daemon = lifecycle::start(
         config,
@@ -136,10 +137,7 @@ async fn live(config: config::Config) -> Result<(), Stop> {
     })?;
     tracing::info!(socket = %daemon.endpoint().path().display(), %keystore, "connectd answers");
     notify(&[sd_notify::NotifyState::Ready]);
-    end_of_life().await.map_err(|error| Stop {
-        code: sysexits::ExitCode::OsErr,
-        message: error.to_string(),
-    })?;
+    end.come().await;
     notify(&[sd_notify::NotifyState::Stopping]);
     daemon.shut_down().await;
     Ok(())
@@ -160,12 +158,30 @@ fn notify(state: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-async fn end_of_life() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What ends the daemon, listened for from the start: no signal finds it deaf.
+struct EndOfLife {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndOfLife {
+    fn listen() -> Result<Self, Stop> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Stop {
+                code: sysexits::ExitCode::OsErr,
+                message: error.to_string(),
+            })
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

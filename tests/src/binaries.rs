@@ -1,0 +1,50 @@
+//! The commands themselves, built beside the test that runs them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, ensure};
+
+static BUILT: OnceLock<PathBuf> = OnceLock::new();
+
+/// The path of a command of the workspace, e.g. `connectd`.
+pub fn path(name: &str) -> Result<PathBuf> {
+    let dir = match BUILT.get() {
+        Some(dir) => dir.clone(),
+        None => {
+            let dir = build()?;
+            BUILT.get_or_init(|| dir).clone()
+        }
+    };
+    let path = dir.join(name);
+    ensure!(path.exists(), "{} was not built", path.display());
+    Ok(path)
+}
+
+/// With the profile and into the directory of the running test; where nothing changed, this takes no time.
+fn build() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let dir = this
+        .ancestors()
+        .find(|dir| dir.file_name().is_some_and(|name| name == "deps"))
+        .and_then(Path::parent)
+        .context("a test lies in target/<profile>/deps")?;
+    let profile = match dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let target = dir
+        .parent()
+        .context("a profile lies in a target directory")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args(["build", "--quiet", "--offline", "--workspace", "--bins"])
+        .args(["--profile", profile])
+        .arg("--target-dir")
+        .arg(target)
+        .status()?;
+    ensure!(built.success(), "the commands do not build");
+    Ok(dir.to_owned())
+}
