@@ -51,8 +51,8 @@ struct Connection {
 enum End {
     /// The client left, or does not keep to the limits.
     Now,
-    /// Once what was answered has been written.
-    AfterWriting,
+    /// The client says no more: once its calls are answered and the answers written.
+    AfterAnswers,
 }
 
 /// Serves until either side ends it.
@@ -120,7 +120,7 @@ impl Connection {
                 }
                 line = reader.next(), if reading => match line {
                     Ok(Some(line)) => self.take(line),
-                    Ok(None) => self.end = Some(End::Now),
+                    Ok(None) => self.end = Some(End::AfterAnswers),
                     Err(error) => self.refuse(&error),
                 },
                 Some(event) = events.recv(), if self.output.unread() < EVENTS_UNREAD => {
@@ -136,7 +136,7 @@ impl Connection {
         match self.end {
             None => false,
             Some(End::Now) => true,
-            Some(End::AfterWriting) => self.output.is_empty(),
+            Some(End::AfterAnswers) => self.calls.is_empty() && self.output.is_empty(),
         }
     }
 
@@ -171,7 +171,7 @@ impl Connection {
         let line = error_line(&self.context, &Id::Null, code);
         self.answer(&line, None);
         if code == ErrorCode::FrameTooLarge {
-            self.end = Some(End::AfterWriting);
+            self.end = Some(End::AfterAnswers);
         }
     }
 

@@ -1,0 +1,104 @@
+//! How the socket behaves towards clients that do things their own way.
+
+use anyhow::{Context as _, Result};
+use connect_tests::world::World;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+
+const HEALTH: &str = r#"{"jsonrpc":"2.0","id":1,"method":"system.health"}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_says_no_more_still_gets_its_answers() -> Result<()> {
+    let world = World::new().await?;
+    let alice = world.stranger("alice").await?;
+    let mut stream = UnixStream::connect(alice.endpoint.path()).await?;
+    stream
+        .write_all(format!("{HEALTH}\n{HEALTH}\n").as_bytes())
+        .await?;
+    stream.shutdown().await?;
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await?;
+    assert_eq!(answers.lines().count(), 2, "{answers}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_no_text_leaves_the_connection_usable() -> Result<()> {
+    let world = World::new().await?;
+    let alice = world.stranger("alice").await?;
+    let mut stream = UnixStream::connect(alice.endpoint.path()).await?;
+    stream.write_all(b"\xff\xfe\n").await?;
+    stream.write_all(format!("{HEALTH}\r\n").as_bytes()).await?;
+    let mut lines = BufReader::new(stream).lines();
+    let refused: Value = serde_json::from_str(&lines.next_line().await?.context("a line")?)?;
+    assert_eq!(refused["error"]["code"], -32700);
+    assert_eq!(refused["id"], Value::Null);
+    let answered: Value = serde_json::from_str(&lines.next_line().await?.context("a line")?)?;
+    assert_eq!(answered["result"]["state"], "unenrolled");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_goes_on_after_a_lock_without_hole_or_double() -> Result<()> {
+    let world = World::new().await?;
+    let alice = world.person("alice").await?;
+    let stream = UnixStream::connect(alice.endpoint.path()).await?;
+    let (read, mut write) = stream.into_split();
+    let subscribe = r#"{"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"after":0}}"#;
+    write.write_all(format!("{subscribe}\n").as_bytes()).await?;
+    let mut lines = BufReader::new(read).lines();
+    let answer: Value = serde_json::from_str(&lines.next_line().await?.context("a line")?)?;
+    assert!(
+        answer["result"].is_u64(),
+        "the answer comes first: {answer}"
+    );
+    let lock = r#"{"jsonrpc":"2.0","id":2,"method":"session.lock"}"#;
+    write.write_all(format!("{lock}\n").as_bytes()).await?;
+    let (mut ids, mut types, mut locked) = (Vec::new(), Vec::new(), false);
+    loop {
+        let line: Value = serde_json::from_str(&lines.next_line().await?.context("a line")?)?;
+        if line["id"] == 2 {
+            assert_eq!(line["result"]["state"], "locked");
+            alice.unlock().await?;
+            locked = true;
+            continue;
+        }
+        let event = &line["params"]["result"];
+        ids.push(event["event_id"].as_u64().context("an event")?);
+        types.push(event["type"].as_str().context("an event")?.to_owned());
+        if locked && types.last().is_some_and(|last| last == "session_unlocked") {
+            break;
+        }
+    }
+    assert!(types.contains(&"session_locked".to_owned()), "{types:?}");
+    let expected: Vec<u64> = (1..=ids.len() as u64).collect();
+    assert_eq!(ids, expected);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_ends_another_connections_subscription() -> Result<()> {
+    let world = World::new().await?;
+    let alice = world.person("alice").await?;
+    let mut stream = BufReader::new(UnixStream::connect(alice.endpoint.path()).await?);
+    let mut other = BufReader::new(UnixStream::connect(alice.endpoint.path()).await?);
+    let mut line = String::new();
+    stream
+        .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events.subscribe\"}\n")
+        .await?;
+    stream.read_line(&mut line).await?;
+    let subscription = serde_json::from_str::<Value>(&line)?["result"].clone();
+    let unsubscribe = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"events.unsubscribe\",\"params\":{{\"subscription\":{subscription}}}}}\n"
+    );
+    for (own, ended) in [(false, false), (true, true), (true, false)] {
+        let connection = if own { &mut stream } else { &mut other };
+        connection.write_all(unsubscribe.as_bytes()).await?;
+        line.clear();
+        connection.read_line(&mut line).await?;
+        let answer: Value = serde_json::from_str(&line)?;
+        assert_eq!(answer["result"], ended);
+    }
+    Ok(())
+}
