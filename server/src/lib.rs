@@ -11,6 +11,7 @@ pub mod relay;
 pub mod settings;
 pub mod sweep;
 pub mod tls;
+mod users;
 
 mod authorities;
 mod check;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::store::UserNumber;
+use crate::users::UserNumber;
 
 #[derive(Debug, Default)]
 struct Bell {

@@ -10,13 +10,10 @@ static BUILT: OnceLock<PathBuf> = OnceLock::new();
 
 /// The path of a command of the workspace, e.g. `connectd`.
 pub fn path(name: &str) -> Result<PathBuf> {
-    let dir = match BUILT.get() {
-        Some(dir) => dir.clone(),
-        None => {
-            let dir = build()?;
-            BUILT.get_or_init(|| dir).clone()
-        }
-    };
+    if BUILT.get().is_none() {
+        BUILT.set(build()?).ok();
+    }
+    let dir = BUILT.get().context("the commands were built")?;
     let path = dir.join(name);
     ensure!(path.exists(), "{} was not built", path.display());
     Ok(path)

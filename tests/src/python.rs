@@ -164,7 +164,7 @@ fn python(path: &[&Path]) -> Command {
     let path = std::env::join_paths(path).expect("no separator in a path");
     command
         .env("PYTHONPATH", path)
-        .env("PYTHONSAFEPATH", "")
+        .env_remove("PYTHONSAFEPATH")
         .env_remove("PYTHONHOME")
         .env("PYTHONNOUSERSITE", "1");
     command

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context as _, Result, bail};
 use connect_api::account::{Enroll, EnrollParams, EnrollmentCode};
 use connect_api::contacts::{Add, Contact, UserParams};
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 use connect_api::errors::ErrorCode;
 use connect_api::events::{Event, EventBody};
 use connect_api::messages::{self, Message, MessageState};

@@ -5,19 +5,11 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::conversation::Conversation;
 use crate::messages::Message;
 use crate::method::{Access, Needs, method};
 use crate::page::{ListParams, Page};
 use crate::scope::Scope;
-
-/// A conversation, wherever one is named: `{"user": id}`, `{"group": id}` or `{"case": id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Conversation {
-    User(String),
-    Group(String),
-    Case(String),
-}
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod contacts;
+pub mod conversation;
 pub mod conversations;
 pub mod errors;
 pub mod events;

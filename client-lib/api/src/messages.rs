@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::conversations::Conversation;
+use crate::conversation::Conversation;
 use crate::method::{Access, Needs, method};
 use crate::page::Page;
 use crate::scope::Scope;

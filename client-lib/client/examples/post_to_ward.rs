@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use connect_client::api::conversations::Conversation;
+use connect_client::api::conversation::Conversation;
 use connect_client::api::errors::ErrorCode;
 use connect_client::api::messages::Sent;
 use connect_client::client::Client;

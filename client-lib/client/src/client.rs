@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 use connect_api::messages::{self, SendParams, Sent};
 use connect_api::method::Method;
 use connect_api::page::Nothing;
@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::endpoint::{self, ConnectError, Endpoint};
 use crate::error::CallError;
-use crate::events::{EventStream, Follow};
+use crate::events::EventStream;
+use crate::follow::Follow;
 use crate::link::Link;
 
 /// The daemon reads no further while this many calls of one connection are in flight.

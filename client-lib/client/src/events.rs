@@ -10,21 +10,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
+use crate::follow::Follow;
 use crate::follower::Follower;
 
 /// How far the daemon may be ahead of a slow consumer; beyond it, nothing more is read from the socket, and the daemon
 /// falls back to its rows.
 const AHEAD: usize = 64;
-
-/// Which events to follow, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Follow {
-    /// Everything after this event; only what comes from now on when left out.
-    pub after: Option<u64>,
-    /// Wait, also for the first time, for a daemon that is not running, not enrolled or locked. Otherwise this ends the
-    /// stream with the error.
-    pub wait: bool,
-}
 
 /// Events, in order, each once. It has a connection of its own, so that a slow consumer delays no call.
 ///

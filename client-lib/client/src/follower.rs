@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::backoff::Backoff;
 use crate::endpoint::{Endpoint, dial};
 use crate::error::CallError;
-use crate::events::Follow;
+use crate::follow::Follow;
 use crate::wire::{self, Incoming};
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);

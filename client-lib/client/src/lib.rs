@@ -1,7 +1,7 @@
 //! Talk to connectd from Rust: typed calls, many at a time, and a stream of events without holes.
 //!
 //! ```no_run
-//! use connect_client::api::conversations::Conversation;
+//! use connect_client::api::conversation::Conversation;
 //! use connect_client::client::Client;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,6 +24,7 @@ pub mod client;
 pub mod endpoint;
 pub mod error;
 pub mod events;
+pub mod follow;
 
 mod backoff;
 mod connection;

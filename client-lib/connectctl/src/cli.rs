@@ -1,15 +1,10 @@
 //! What can be said on the command line.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use clap::Parser;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::commands::{
-    account, call, completions, contacts, conversations, events, health, hello, lock, messages,
-    openrpc, send, unlock, watch,
-};
+use crate::commands::Command;
 use crate::exit;
+use crate::global::Global;
 
 /// Talk to connectd, the agent that holds the keys of Doctolib Connect.
 #[derive(Debug, Parser)]
@@ -19,74 +14,6 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// The daemon's socket. Left out: your own daemon's, then the system's.
-    #[arg(long, global = true, env = "CONNECTD_SOCKET", value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
-    /// Answer as one line of JSON, and errors as JSON on standard error.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// As --json, on many lines.
-    #[arg(long, global = true)]
-    pub(crate) pretty: bool,
-    /// Give up after this long.
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) timeout: Option<Duration>,
-    /// When to use colour. NO_COLOR is honoured.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub(crate) color: Color,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Who the daemon is, and what you may do.
-    Hello(hello::Hello),
-    /// How the daemon, its relay and its queues are.
-    Health(health::Health),
-    /// Open the keys with the PIN or passphrase.
-    Unlock(unlock::Unlock),
-    /// Wipe the keys from the daemon's memory.
-    Lock(lock::Lock),
-    /// This daemon's own account.
-    Account(account::Account),
-    /// The people you may write to.
-    Contacts(contacts::Contacts),
-    /// All conversations, the most recent first.
-    Conversations(conversations::Conversations),
-    /// Send a message.
-    Send(send::Send),
-    /// Read a conversation, or one message.
-    Messages(messages::Messages),
-    /// Print events as they happen, until Ctrl-C.
-    Watch(watch::Watch),
-    /// The event log.
-    Events(events::Events),
-    /// The daemon's contract as an OpenRPC document.
-    Openrpc(openrpc::Openrpc),
-    /// Call any method of the contract.
-    Call(call::Call),
-    /// A completion script for your shell.
-    Completions(completions::Completions),
-}
-
-/// Whole or broken seconds, more than none.
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|wait| !wait.is_zero())
-        .ok_or_else(|| "not a number of seconds above 0".to_owned())
 }
 
 #[cfg(test)]

@@ -15,11 +15,49 @@ pub(crate) mod send;
 pub(crate) mod unlock;
 pub(crate) mod watch;
 
-use crate::cli::Command;
+use clap::Subcommand;
+
 use crate::context::Context;
 use crate::error::Error;
 
-pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Error> {
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Who the daemon is, and what you may do.
+    Hello(hello::Hello),
+    /// How the daemon, its relay and its queues are.
+    Health(health::Health),
+    /// Open the keys with the PIN or passphrase.
+    Unlock(unlock::Unlock),
+    /// Wipe the keys from the daemon's memory.
+    Lock(lock::Lock),
+    /// This daemon's own account.
+    Account(account::Account),
+    /// The people you may write to.
+    Contacts(contacts::Contacts),
+    /// All conversations, the most recent first.
+    Conversations(conversations::Conversations),
+    /// Send a message.
+    Send(send::Send),
+    /// Read a conversation, or one message.
+    Messages(messages::Messages),
+    /// Print events as they happen, until Ctrl-C.
+    Watch(watch::Watch),
+    /// The event log.
+    Events(events::Events),
+    /// The daemon's contract as an OpenRPC document.
+    Openrpc(openrpc::Openrpc),
+    /// Call any method of the contract.
+    Call(call::Call),
+    /// A completion script for your shell.
+    Completions(completions::Completions),
+}
+
+/// `grammar` is the whole command line, for who completes it.
+pub(crate) async fn run(
+    command: Command,
+    context: &Context,
+    grammar: clap::Command,
+) -> Result<(), Error> {
     match command {
         Command::Hello(args) => hello::run(args, context).await,
         Command::Health(args) => health::run(args, context).await,
@@ -34,6 +72,6 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<(), Error
         Command::Events(args) => events::run(args, context).await,
         Command::Openrpc(args) => openrpc::run(args, context).await,
         Command::Call(args) => call::run(args, context).await,
-        Command::Completions(args) => completions::run(args, context),
+        Command::Completions(args) => completions::run(args, context, grammar),
     }
 }

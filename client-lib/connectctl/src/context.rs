@@ -6,8 +6,8 @@ use connect_api::method::Method;
 use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
 
-use crate::cli::Global;
 use crate::error::Error;
+use crate::global::Global;
 use crate::output::Output;
 
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod context;
 mod error;
 mod escape;
 mod exit;
+mod global;
 mod hint;
 mod input;
 mod output;
@@ -22,7 +23,7 @@ mod words;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use crate::cli::Cli;
 use crate::context::Context;
@@ -53,7 +54,7 @@ fn execute(cli: Cli, out: &Output) -> Result<(), Error> {
         .map_err(Error::Output)?;
     runtime.block_on(async {
         let context = Context::new(&cli.global, out.clone());
-        commands::run(cli.command, &context).await
+        commands::run(cli.command, &context, Cli::command()).await
     })
 }
 

@@ -7,8 +7,8 @@ use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Color, Global};
 use crate::error::Error;
+use crate::global::{Color, Global};
 use crate::{escape, hint};
 
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Which conversation is meant: a user's id, or `user:ID`, `group:HEX`, `case:HEX`.
 
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 
 use crate::escape;
 

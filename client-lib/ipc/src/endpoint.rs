@@ -3,7 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::socket;
+#[cfg(unix)]
+#[path = "endpoint/unix.rs"]
+mod places;
+#[cfg(windows)]
+#[path = "endpoint/windows.rs"]
+mod places;
 
 /// The path of a Unix socket; on Windows `\\.\pipe\…`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,12 +27,12 @@ impl Endpoint {
     ///
     /// `None` without such a directory: a socket in a folder that others can write to is never guessed.
     pub fn default_for_user() -> Option<Self> {
-        socket::user_path().map(Self)
+        places::user_path().map(Self)
     }
 
     /// Where a daemon listens that the system started: `/run/connectd/connectd.sock`.
     pub fn default_for_service() -> Self {
-        Self(socket::service_path())
+        Self(places::service_path())
     }
 }
 

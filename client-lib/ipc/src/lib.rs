@@ -6,6 +6,9 @@ pub mod endpoint;
 pub mod frames;
 pub mod socket;
 
+mod peer;
+mod refused;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

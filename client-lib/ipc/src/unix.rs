@@ -20,7 +20,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{UnixListener, UnixStream, unix};
 
 use crate::endpoint::Endpoint;
-use crate::socket::{Audience, ConnectError, ListenError, Peer};
+use crate::peer::{Audience, Peer};
+use crate::refused::{ConnectError, ListenError};
 
 /// How long to wait for another daemon that is just binding in the same directory.
 const LOCK_ATTEMPTS: u32 = 100;
@@ -143,18 +144,6 @@ impl AsyncWrite for WriteHalf {
 /// The uid that this process shows to its peers.
 pub fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
-}
-
-pub(crate) fn user_path() -> Option<PathBuf> {
-    let runtime = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR")?);
-    // The XDG specification: a path that is not absolute is to be ignored.
-    runtime
-        .is_absolute()
-        .then(|| runtime.join("connectd").join("connectd.sock"))
-}
-
-pub(crate) fn service_path() -> PathBuf {
-    PathBuf::from("/run/connectd/connectd.sock")
 }
 
 fn bind(path: PathBuf, audience: Audience) -> Result<Listener, ListenError> {

@@ -16,7 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use widestring::u16cstr;
 
 use crate::endpoint::Endpoint;
-use crate::socket::{Audience, ConnectError, ListenError, Peer};
+use crate::peer::{Audience, Peer};
+use crate::refused::{ConnectError, ListenError};
 
 /// Stands in for a uid: whoever passes the pipe's security descriptor is the user who made the pipe.
 const OWNER: u32 = 0;
@@ -112,13 +113,4 @@ impl AsyncWrite for WriteHalf {
 /// What every peer is shown as, and is.
 pub fn own_uid() -> u32 {
     OWNER
-}
-
-pub(crate) fn user_path() -> Option<PathBuf> {
-    let user = std::env::var("USERNAME").ok()?;
-    Some(PathBuf::from(format!(r"\\.\pipe\connectd-{user}")))
-}
-
-pub(crate) fn service_path() -> PathBuf {
-    PathBuf::from(r"\\.\pipe\connectd")
 }

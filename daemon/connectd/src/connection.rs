@@ -21,7 +21,7 @@ use crate::output::Output;
 use crate::request::{self, Request};
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::failure::error_line;
-use crate::subscriptions::Subscriptions;
+use crate::rpc::subscriptions::Subscriptions;
 
 /// Events that wait in the connection; the others wait in the database.
 const EVENTS_WAITING: usize = 16;

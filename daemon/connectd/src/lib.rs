@@ -13,4 +13,3 @@ mod connection;
 mod instance;
 mod output;
 mod request;
-mod subscriptions;

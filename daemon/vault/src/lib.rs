@@ -1,6 +1,7 @@
 //! Where the master key rests, and what opens it: keystores, the PIN and its attempts, the sealed file (§4, D22, D23).
 
 pub mod attempts;
+mod cost;
 mod disk;
 pub mod error;
 mod kdf;

@@ -5,7 +5,7 @@ use connect_proto::hash::sha256;
 use connect_proto::ids::UserId;
 use serde::{Deserialize, Serialize};
 
-use crate::kdf::KdfCost;
+use crate::cost::KdfCost;
 use crate::keystore::{KeystoreKind, SecretId};
 
 /// A sealed file is about 1 KiB; nothing longer than this is read.

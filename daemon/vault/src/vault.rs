@@ -21,8 +21,8 @@ use crate::sealed::{self, Sealed};
 use ledger::Ledger;
 use sealing::{CannotUnseal, SealUnder};
 
+pub use crate::cost::KdfCost;
 pub use crate::error::{ChangePinError, UnlockError, VaultError};
-pub use crate::kdf::KdfCost;
 pub use crate::pin::PinRefused;
 
 const SEALED_FILE: &str = "keys.sealed";

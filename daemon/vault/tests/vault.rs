@@ -124,11 +124,11 @@ fn keys_are_never_overwritten() {
 }
 
 #[test]
-fn a_weak_pin_seals_nothing() {
+fn a_pin_that_is_not_allowed_seals_nothing() {
     let mut home = Home::new();
     let keys = Keys::generate("alice".parse().unwrap(), &mut home.rng);
-    let refused = home.vault().create(&keys, "12345", &mut home.rng);
-    assert_eq!(refused, Err(VaultError::Pin(PinRefused::TooWeak)));
+    let refused = home.vault().create(&keys, "1234", &mut home.rng);
+    assert_eq!(refused, Err(VaultError::Pin(PinRefused::TooShort)));
     let refused = home.passphrase_vault().create(&keys, PIN, &mut home.rng);
     assert_eq!(refused, Err(VaultError::Pin(PinRefused::TooShort)));
     assert!(files(&home.state()).is_empty() && files(&home.secrets()).is_empty());
@@ -331,10 +331,10 @@ fn damage_is_told_from_a_wrong_pin_and_costs_no_attempt() {
 #[test]
 fn a_changed_pin_opens_and_the_old_one_does_not() {
     let (mut home, vault) = Home::enrolled();
-    let weak = vault.change_pin(PIN, "00000", &at(0), &mut home.rng);
+    let short = vault.change_pin(PIN, "0000", &at(0), &mut home.rng);
     assert!(matches!(
-        weak,
-        Err(ChangePinError::Seal(VaultError::Pin(PinRefused::TooWeak)))
+        short,
+        Err(ChangePinError::Seal(VaultError::Pin(PinRefused::TooShort)))
     ));
     let wrong = vault.change_pin(WRONG, "80462", &at(0), &mut home.rng);
     assert!(matches!(

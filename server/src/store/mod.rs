@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::identity::create_private;
+pub(crate) use crate::users::UserNumber;
 use crate::wakes::Wakes;
 use keys::Keys;
 use nonces::Nonce;
@@ -36,10 +37,6 @@ const READERS: u32 = 4;
 const WAL_KEPT: &str = "67108864";
 /// How long one process waits for another one's transaction: operators' commands run beside the relay.
 const BUSY: Duration = Duration::from_secs(10);
-
-/// A user inside the database. Numbers, unlike names, may be logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct UserNumber(pub(crate) i64);
 
 /// The database cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! The colleague: a client of the second daemon, as any plugin would be, who answers whatever comes in.
 
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 use connect_api::events::EventBody;
 use connect_api::messages::{Get, MarkRead, MarkReadParams, MessageParams};
 use connect_client::client::Client;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use connect_api::contacts::{Add, UserParams};
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 use connect_api::events::EventBody;
 use connect_api::messages::{Get, Message, MessageParams, MessageState};
 use connect_client::events::EventStream;

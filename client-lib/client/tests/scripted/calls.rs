@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::peer::Peer;
-use connect_client::api::conversations::Conversation;
+use connect_client::api::conversation::Conversation;
 use connect_client::api::errors::ErrorCode;
 use connect_client::api::page::Nothing;
 use connect_client::api::rpc::{Discover, Document};

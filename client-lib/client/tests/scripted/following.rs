@@ -6,7 +6,8 @@ use connect_client::api::events::EventBody;
 use connect_client::client::Client;
 use connect_client::endpoint::ConnectError;
 use connect_client::error::CallError;
-use connect_client::events::{EventStream, Follow};
+use connect_client::events::EventStream;
+use connect_client::follow::Follow;
 use serde_json::{Value, json};
 
 fn client(peer: &Peer) -> Client {

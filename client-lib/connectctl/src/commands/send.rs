@@ -4,12 +4,12 @@ use std::fmt;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 use connect_api::events::EventBody;
 use connect_api::messages::{
     self, Message, MessageParams, MessageState, SendParams, Sent, StateReason,
 };
-use connect_client::events::Follow;
+use connect_client::follow::Follow;
 
 use crate::context::Context;
 use crate::error::Error;

@@ -7,7 +7,7 @@ use connect_api::messages::{self, Message, MessageParams};
 use connect_api::system::State;
 use connect_client::endpoint::ConnectError;
 use connect_client::error::CallError;
-use connect_client::events::Follow;
+use connect_client::follow::Follow;
 use serde::Serialize;
 
 use super::events::list::describe;

@@ -17,7 +17,7 @@ use crate::caller::Principal;
 use crate::host::Exposure;
 use crate::limits::Limits;
 use crate::rpc::failure::Failure;
-use crate::subscriptions::Subscriptions;
+use crate::rpc::subscriptions::Subscriptions;
 
 /// Who calls, on which connection.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use connect_api::conversations::Conversation as ApiConversation;
+use connect_api::conversation::Conversation as ApiConversation;
 use connect_api::errors::Reason;
 use connect_api::page;
 use connect_store::conversations::Conversation;

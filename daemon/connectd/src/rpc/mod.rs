@@ -12,16 +12,18 @@ use self::context::{Caller, Context};
 use self::failure::Failure;
 
 pub mod context;
-pub mod events;
 pub mod failure;
 
 mod account;
 mod contacts;
 mod conversations;
 mod decode;
+mod events;
 mod messages;
+mod notifications;
 mod session;
 mod shapes;
+pub(crate) mod subscriptions;
 mod system;
 
 /// Every method of the contract that this daemon answers.

@@ -1,7 +1,7 @@
 //! From what lies in the database to what crosses the socket.
 
 use connect_api::contacts::{Contact, Trust};
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 use connect_api::messages::{Auth, Message, MessageState, RecipientState, StateReason};
 use connect_api::system::State;
 use connect_service::contacts::fingerprint;

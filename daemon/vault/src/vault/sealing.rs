@@ -9,7 +9,8 @@ use connect_core::wrap::{KeyPurpose, unwrap, wrap};
 use connect_proto::sign::SignSecretKey;
 use rand_core::CryptoRngCore;
 
-use crate::kdf::{self, CannotDerive, KdfCost};
+use crate::cost::KdfCost;
+use crate::kdf::{self, CannotDerive};
 use crate::keys::Keys;
 use crate::keystore::{KeystoreKind, KeystoreSecret, SecretId};
 use crate::sealed::{Header, SALT_LEN, Sealed, Wrapped};

@@ -1,7 +1,7 @@
 //! `connectctl messages list`
 
 use clap::Args;
-use connect_api::conversations::Conversation;
+use connect_api::conversation::Conversation;
 use connect_api::messages::{self, ListParams, MarkReadParams, Message};
 use connect_api::page::Page;
 use owo_colors::Style;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::rpc::events::{expired_notification, notification};
+use crate::rpc::notifications::{expired_notification, notification};
 
 /// Rows read at once; a slow subscriber holds no more than these.
 const BATCH: u32 = 64;

@@ -1,0 +1,84 @@
+//! What an event looks like on the socket.
+
+use connect_api::events::{self as api, Event, EventBody, MessageReceived};
+use connect_store::codes::EventKind;
+use connect_store::events::Event as StoredEvent;
+use serde_json::json;
+
+use crate::rpc::shapes;
+
+/// A line that tells a subscriber of an event.
+pub(crate) fn notification(subscription: u64, event: StoredEvent) -> String {
+    line(subscription, &shape(event))
+}
+
+/// The first line of a subscription that asked for more than is still there.
+pub(crate) fn expired_notification(subscription: u64, from: u64, to: u64) -> String {
+    let event = Event {
+        event_id: 0,
+        at_ms: 0,
+        body: EventBody::EventsExpired { from, to },
+    };
+    line(subscription, &event)
+}
+
+fn line(subscription: u64, event: &Event) -> String {
+    let params = json!({"subscription": subscription, "result": event});
+    json!({"jsonrpc": "2.0", "method": api::NOTIFICATION, "params": params}).to_string()
+}
+
+pub(crate) fn shape(event: StoredEvent) -> Event {
+    Event {
+        event_id: event.event_id,
+        at_ms: event.at_ms,
+        body: body(event),
+    }
+}
+
+fn body(event: StoredEvent) -> EventBody {
+    let reason = event.state_reason();
+    let message_id = event.message_id.map(|id| id.to_string());
+    let user_id = event.user_id;
+    let conversation = event.conversation.as_ref().map(shapes::conversation);
+    match (event.kind, conversation) {
+        (EventKind::MessageReceived, Some(conversation)) => {
+            EventBody::MessageReceived(MessageReceived {
+                conversation,
+                message_id: message_id.unwrap_or_default(),
+                author: user_id.unwrap_or_default(),
+            })
+        }
+        (EventKind::MessageState, Some(conversation)) => EventBody::MessageState {
+            conversation,
+            message_id: message_id.unwrap_or_default(),
+            user_id: user_id.unwrap_or_default(),
+            state: event.state.map_or(
+                connect_api::messages::MessageState::Queued,
+                shapes::message_state,
+            ),
+            reason: reason.map(shapes::reason),
+        },
+        (EventKind::MessageQuarantined, _) => EventBody::MessageQuarantined {
+            sender: user_id,
+            message_id,
+            reason: event.reason.unwrap_or_default(),
+        },
+        (EventKind::MessageConflict | EventKind::MessageReceived | EventKind::MessageState, _) => {
+            EventBody::MessageConflict {
+                sender: user_id.unwrap_or_default(),
+                message_id: message_id.unwrap_or_default(),
+            }
+        }
+        (EventKind::ContactChanged, _) => EventBody::ContactChanged {
+            user_id: user_id.unwrap_or_default(),
+        },
+        (EventKind::KeyChanged, _) => EventBody::KeyChanged {
+            user_id: user_id.unwrap_or_default(),
+        },
+        (EventKind::SessionLocked, _) => EventBody::SessionLocked {},
+        (EventKind::SessionUnlocked, _) => EventBody::SessionUnlocked {},
+        (EventKind::RelayReachable, _) => EventBody::RelayReachable {},
+        (EventKind::RelayUnreachable, _) => EventBody::RelayUnreachable {},
+        (EventKind::InstallationRevoked, _) => EventBody::InstallationRevoked {},
+    }
+}

@@ -1,0 +1,1 @@
+"""An independent implementation of the wire, from connect.proto, decisions.md and relay.md alone."""

@@ -1,0 +1,139 @@
+//! Which crate may import which, and where the heavy dependencies are at home.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Crate → what it depends on, in normal and build use. What only its tests use is its own affair.
+pub(crate) type Graph = BTreeMap<String, BTreeSet<String>>;
+
+const TESTS: &str = "connect-tests";
+const RELAY: &str = "connect-relay";
+const CORE: &str = "connect-core";
+
+/// The arrows between our crates. The tests may import all.
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
+    ("connect-proto", &[]),
+    (CORE, &["connect-proto"]),
+    ("connect-vault", &[CORE, "connect-proto"]),
+    ("connect-store", &[CORE, "connect-proto"]),
+    ("connect-uplink", &[CORE, "connect-proto"]),
+    (
+        "connect-service",
+        &[
+            "connect-vault",
+            "connect-store",
+            "connect-uplink",
+            CORE,
+            "connect-proto",
+        ],
+    ),
+    (
+        "connectd",
+        &[
+            "connect-service",
+            "connect-api",
+            "connect-ipc",
+            "connect-vault",
+            "connect-store",
+            "connect-uplink",
+            CORE,
+            "connect-proto",
+        ],
+    ),
+    ("connect-api", &[]),
+    ("connect-ipc", &[]),
+    ("connect-client", &["connect-api", "connect-ipc"]),
+    (
+        "connectctl",
+        &["connect-client", "connect-api", "connect-ipc"],
+    ),
+    (RELAY, &["connect-proto"]),
+];
+
+/// At home in these crates, and nowhere else.
+const HOMES: [(&str, &[&str]); 25] = [
+    ("prost", &["connect-proto"]),
+    ("prost-build", &["connect-proto"]),
+    ("protox", &["connect-proto"]),
+    ("ed25519-dalek", &["connect-proto"]),
+    ("curve25519-dalek", &["connect-proto"]),
+    ("crypto_box", &[CORE]),
+    ("crypto_secretbox", &[CORE]),
+    ("argon2", &["connect-vault"]),
+    ("hkdf", &["connect-vault"]),
+    ("sqlx", &["connect-store", RELAY]),
+    ("libsqlite3-sys", &["connect-store"]),
+    ("reqwest", &["connect-uplink"]),
+    ("rustls", &["connect-uplink", RELAY]),
+    ("tokio-rustls", &[RELAY]),
+    ("axum", &[RELAY]),
+    ("hyper", &[RELAY]),
+    ("jsonrpsee", &["connectd"]),
+    ("schemars", &["connect-api"]),
+    ("interprocess", &["connect-ipc"]),
+    ("clap", &["connectctl", "connectd", RELAY]),
+    ("anyhow", &["connectctl", "connectd"]),
+    // Nowhere: one TLS provider, one curve library, one process-wide libcrypto.
+    ("native-tls", &[]),
+    ("openssl", &[]),
+    ("aws-lc-rs", &[]),
+    ("x25519-dalek", &[]),
+];
+
+/// What is wrong with a house, in sentences.
+pub(crate) fn violations(graph: &Graph) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, imports) in graph.iter().filter(|(name, _)| *name != TESTS) {
+        let Some((_, may)) = MAY_IMPORT.iter().find(|(known, _)| known == name) else {
+            found.push(format!("{name} has no place in the house"));
+            continue;
+        };
+        let ours = imports.iter().filter(|import| graph.contains_key(*import));
+        let forbidden = ours.filter(|import| !may.contains(&import.as_str()));
+        found.extend(forbidden.map(|import| format!("{name} may not import {import}")));
+        let homeless = HOMES.iter().filter(|(dependency, homes)| {
+            imports.contains(*dependency) && !homes.contains(&name.as_str())
+        });
+        found.extend(
+            homeless.map(|(dependency, _)| format!("{dependency} is not at home in {name}")),
+        );
+    }
+    if links(graph, RELAY).contains(CORE) {
+        found.push(format!("{RELAY} links {CORE}"));
+    }
+    found
+}
+
+/// Everything of ours that ends up in a crate, over any number of arrows.
+fn links<'a>(graph: &'a Graph, name: &'a str) -> BTreeSet<&'a str> {
+    let mut linked = BTreeSet::new();
+    let mut waiting = vec![name];
+    while let Some(name) = waiting.pop() {
+        for import in graph.get(name).into_iter().flatten() {
+            if graph.contains_key(import) && linked.insert(import.as_str()) {
+                waiting.push(import);
+            }
+        }
+    }
+    linked
+}
+
+pub(crate) fn read(manifest: &Path) -> Graph {
+    let metadata = MetadataCommand::new()
+        .manifest_path(manifest)
+        .no_deps()
+        .other_options(["--offline".to_owned()])
+        .exec()
+        .expect("cargo metadata reads our own manifests");
+    let packages = metadata.packages.into_iter().map(|package| {
+        let linked = package
+            .dependencies
+            .into_iter()
+            .filter(|dependency| dependency.kind != DependencyKind::Development);
+        let names = linked.map(|dependency| dependency.name).collect();
+        (package.name.to_string(), names)
+    });
+    packages.collect()
+}
