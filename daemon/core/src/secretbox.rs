@@ -28,17 +28,24 @@ secretbox_keys!(MasterKey UnlockKey LocalFileKey);
 
 /// `nonce(24) || tag(16) || ciphertext`, the nonce random.
 pub fn seal<K: SecretboxKey>(key: &K, plaintext: &[u8], rng: &mut impl CryptoRngCore) -> Vec<u8> {
-    let nonce = Nonce::random(rng);
-    let cipher = XSalsa20Poly1305::new(key.key_bytes().into());
-    let mut sealed = nonce.as_bytes().to_vec();
-    sealed.append(&mut seal_in_place(&cipher, &nonce, plaintext));
-    sealed
+    seal_with(key.key_bytes(), &Nonce::random(rng), plaintext)
 }
 
 pub fn open<K: SecretboxKey>(key: &K, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+    open_with(key.key_bytes(), sealed)
+}
+
+fn seal_with(key: &[u8; 32], nonce: &Nonce, plaintext: &[u8]) -> Vec<u8> {
+    let cipher = XSalsa20Poly1305::new(key.into());
+    let mut sealed = nonce.as_bytes().to_vec();
+    sealed.append(&mut seal_in_place(&cipher, nonce, plaintext));
+    sealed
+}
+
+fn open_with(key: &[u8; 32], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
     let (nonce, rest) = sealed.split_at_checked(NONCE_LEN).ok_or(CannotOpen)?;
     let nonce = Nonce::try_from(nonce).map_err(|_| CannotOpen)?;
-    open_in_place(&XSalsa20Poly1305::new(key.key_bytes().into()), &nonce, rest)
+    open_in_place(&XSalsa20Poly1305::new(key.into()), &nonce, rest)
 }
 
 #[cfg(test)]

@@ -2,22 +2,21 @@
 
 use std::path::Path;
 
-use connect_core::secret::DatabaseKey;
-use connect_proto::bundle::{self, Bundle};
-use connect_proto::ids::{InstallationId, UserId};
+use connect_proto::bundle::{self};
+use connect_proto::ids::UserId;
 use connect_proto::keys::SignPublicKey;
-use connect_proto::{codec, routes, wire};
+use connect_proto::{routes, wire};
 use connect_store::account::{self, Account};
-use connect_store::database::Store;
-use connect_store::enrollment;
 use connect_uplink::address::{AddressRefused, RelayAddress};
 use connect_uplink::uplink::{Credentials, EnrollOutcome, Uplink};
-use connect_vault::keys::Keys;
-use connect_vault::vault::{PinRefused, Vault, VaultError};
 use zeroize::Zeroizing;
 
+mod draft;
+
+use draft::{Draft, begin, chain_on, discard, keep, refused_pin, resume};
+
 use crate::error::{Error, Reason};
-use crate::session::{DATABASE, Phase, Session, open_vault};
+use crate::session::{Phase, Session};
 
 /// What it takes to enroll.
 pub struct Request {
@@ -39,13 +38,6 @@ impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Request(..)")
     }
-}
-
-/// Keys and a database that the relay may not know yet.
-struct Draft {
-    keys: Keys,
-    store: Store,
-    request: wire::EnrollRequest,
 }
 
 /// Makes keys, registers them, and opens the session.
@@ -108,15 +100,6 @@ fn check(session: &Session, request: &Request) -> Result<RelayAddress, Error> {
     .map_err(refused_address)
 }
 
-fn refused_pin(refused: PinRefused) -> Error {
-    let reason = match refused {
-        PinRefused::TooShort => Reason::TooShort,
-        PinRefused::TooLong => Reason::TooLong,
-        PinRefused::TooWeak => Reason::TooWeak,
-    };
-    Error::invalid("pin", reason)
-}
-
 fn refused_address(refused: AddressRefused) -> Error {
     let (field, reason) = match refused {
         AddressRefused::Url => ("relay_url", Reason::Malformed),
@@ -126,103 +109,6 @@ fn refused_address(refused: AddressRefused) -> Error {
         AddressRefused::CaPem => ("relay_ca_pem", Reason::Malformed),
     };
     Error::invalid(field, reason)
-}
-
-/// An enrollment of the same user that was cut off goes on with the keys that were made.
-async fn resume(session: &Session, request: &Request, dir: &Path) -> Option<Draft> {
-    let vault = session.vault(dir);
-    if !vault.exists() {
-        return None;
-    }
-    let keys = open_vault(vault, request.pin.clone()).await.ok()?;
-    if keys.owner != request.user_id {
-        return None;
-    }
-    let key = DatabaseKey::from_bytes(keys.database_key.expose());
-    let store = Store::open(&dir.join(DATABASE), key).await.ok()?;
-    let pending = enrollment::find_pending(&store).await.ok()??;
-    let mut request_made: wire::EnrollRequest = codec::decode(&pending).ok()?;
-    request_made.enrollment_code = request.code.to_string();
-    request_made.replace_existing_installation = request.replace_existing_installation;
-    Some(Draft {
-        keys,
-        store,
-        request: request_made,
-    })
-}
-
-async fn begin(session: &Session, request: &Request, dir: &Path) -> Result<Draft, Error> {
-    discard(session, dir).await?;
-    create_private_dir(dir)?;
-    let mut rng = session.chance.clone();
-    let keys = Keys::generate(request.user_id.clone(), &mut rng);
-    let keys = seal_keys(session.vault(dir), keys, request.pin.clone(), rng.clone()).await?;
-    let key = DatabaseKey::from_bytes(keys.database_key.expose());
-    let store = Store::create(&dir.join(DATABASE), key).await?;
-    let bundle = Bundle {
-        user_id: request.user_id.clone(),
-        installation_id: InstallationId::random(&mut rng),
-        box_key: keys.box_key.public_key(),
-        sign_key: keys.sign_key.public_key(),
-        created_ms: session.clock.now_ms(),
-        revision: 1,
-        previous_digest: None,
-    };
-    let made = wire::EnrollRequest {
-        enrollment_code: request.code.to_string(),
-        profile: Some(wire::Profile {
-            display_name: request.display_name.clone(),
-            profession: request.profession.clone(),
-            organisation: request.organisation.clone(),
-        }),
-        bundle: Some(bundle::sign(&bundle, &keys.sign_key, None)),
-        replace_existing_installation: request.replace_existing_installation,
-    };
-    let draft = Draft {
-        keys,
-        store,
-        request: made,
-    };
-    keep(&draft).await?;
-    Ok(draft)
-}
-
-/// Writes the request down, without the code, before it is made.
-async fn keep(draft: &Draft) -> Result<(), Error> {
-    let kept = wire::EnrollRequest {
-        enrollment_code: String::new(),
-        ..draft.request.clone()
-    };
-    let mut tx = draft.store.begin().await?;
-    enrollment::put_pending(&mut tx, &codec::encode(&kept)).await?;
-    Ok(tx.commit().await?)
-}
-
-async fn seal_keys(
-    vault: Vault,
-    keys: Keys,
-    pin: Zeroizing<String>,
-    mut rng: crate::chance::Chance,
-) -> Result<Keys, Error> {
-    let sealed = tokio::task::spawn_blocking(move || {
-        vault
-            .create(&keys, &pin, &mut rng)
-            .map(|()| keys)
-            .map_err(from_vault)
-    });
-    sealed
-        .await
-        .map_err(|_| Error::Internal("sealing ended early"))?
-}
-
-fn from_vault(error: VaultError) -> Error {
-    match error {
-        VaultError::Pin(refused) => refused_pin(refused),
-        VaultError::Keystore => Error::KeystoreUnavailable,
-        VaultError::Exists | VaultError::Damaged | VaultError::Storage => {
-            Error::StorageFailed("key files")
-        }
-    }
 }
 
 /// Asks the relay; where the user had an installation, once more with a bundle that follows its last one.
@@ -262,23 +148,6 @@ async fn register(
 
 fn already_enrolled() -> Error {
     Error::invalid("replace_existing_installation", Reason::AlreadyEnrolled)
-}
-
-fn chain_on(draft: &Draft, entry: &wire::DirectoryEntry) -> Result<wire::SignedKeyBundle, Error> {
-    let last = entry
-        .keys
-        .first()
-        .and_then(|key| key.bundle.as_ref())
-        .ok_or(Error::RelayRefused)?;
-    let before = bundle::open(last).map_err(|_| Error::RelayRefused)?;
-    let mine = draft.request.bundle.as_ref().ok_or(Error::RelayRefused)?;
-    let mut bundle = bundle::open(mine).map_err(|_| Error::Internal("own bundle"))?;
-    if before.user_id != bundle.user_id {
-        return Err(Error::RelayRefused);
-    }
-    bundle.revision = before.revision + 1;
-    bundle.previous_digest = Some(bundle::digest(last));
-    Ok(bundle::sign(&bundle, &draft.keys.sign_key, None))
 }
 
 async fn finish(
@@ -321,38 +190,9 @@ async fn finish(
     session.enter(draft.keys, &account_dir).await
 }
 
-fn create_private_dir(dir: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|_| Error::StorageFailed("state directory"))
-}
-
 fn rename_durably(from: &Path, to: &Path, parent: &Path) -> Result<(), Error> {
     let renamed = std::fs::rename(from, to)
         .and_then(|()| std::fs::File::open(parent))
         .and_then(|parent| parent.sync_all());
     renamed.map_err(|_| Error::StorageFailed("state directory"))
-}
-
-/// Removes what an enrollment left behind.
-async fn discard(session: &Session, dir: &Path) -> Result<(), Error> {
-    let vault = session.vault(dir);
-    let dir = dir.to_owned();
-    let removed = tokio::task::spawn_blocking(move || {
-        vault
-            .remove()
-            .map_err(|_| Error::StorageFailed("key files"))?;
-        match std::fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::StorageFailed("state directory"))
-            }
-            _ => Ok(()),
-        }
-    });
-    removed
-        .await
-        .map_err(|_| Error::Internal("removal ended early"))?
 }
