@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use connect_proto::bundle::{self};
+use connect_proto::bundle;
 use connect_proto::ids::UserId;
 use connect_proto::keys::SignPublicKey;
 use connect_proto::{routes, wire};
