@@ -1,7 +1,6 @@
 //! The socket on Windows: a named pipe that only the user who made it may open, and never over the network.
 
 use std::io;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
