@@ -1,0 +1,73 @@
+//! Measuring in turn: ours and the yardstick in the same minute, several rounds, and the ratio of the medians.
+#![expect(unreachable_pub, reason = "each bench is a crate of its own")]
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const ROUNDS: usize = 7;
+
+/// Durations of single calls.
+#[derive(Debug, Default, Clone)]
+pub struct Samples(Vec<Duration>);
+
+impl Samples {
+    pub fn add(&mut self, sample: Duration) {
+        self.0.push(sample);
+    }
+
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// In microseconds.
+    pub fn percentile(&self, percent: usize) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+        sorted
+            .get(place)
+            .map_or(f64::NAN, |sample| sample.as_secs_f64() * 1e6)
+    }
+}
+
+/// Times `call` as often as said.
+pub fn time(times: usize, mut call: impl FnMut()) -> Samples {
+    let mut samples = Samples::default();
+    for _ in 0..times {
+        let began = Instant::now();
+        call();
+        samples.add(began.elapsed());
+    }
+    samples
+}
+
+/// Runs both in turn, round by round.
+pub fn in_turn(
+    mut ours: impl FnMut() -> Samples,
+    mut yardstick: impl FnMut() -> Samples,
+) -> (Samples, Samples) {
+    ours();
+    yardstick();
+    let (mut all_ours, mut all_yardstick) = (Samples::default(), Samples::default());
+    for _ in 0..ROUNDS {
+        all_ours.extend(ours());
+        all_yardstick.extend(yardstick());
+    }
+    (all_ours, all_yardstick)
+}
+
+#[expect(clippy::print_stdout, reason = "a bench prints")]
+pub fn heading(title: &str) {
+    println!(
+        "\n{title}\n{:<46} {:>10} {:>10} {:>7}  reach",
+        "", "ours", "yardstick", "ratio"
+    );
+}
+
+/// One row of the table; both in the same unit.
+#[expect(clippy::print_stdout, reason = "a bench prints")]
+pub fn row(what: &str, ours: f64, yardstick: f64, unit: &str, reach: &str) {
+    let ratio = ours / yardstick;
+    println!("{what:<46} {ours:>7.1} {unit:<2} {yardstick:>7.1} {unit:<2} {ratio:>6.2}  {reach}");
+}
