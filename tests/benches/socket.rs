@@ -50,8 +50,16 @@ fn compare(daemon: &Path, echo: &Path) {
     heading("socket: system.health against a raw echo of the same sizes");
     let (mut ours, mut raw) = (Line::connect(daemon), Line::connect(echo));
     let (a, b) = in_turn(
-        || time(CALLS, || { ours.call(); }),
-        || time(CALLS, || { raw.call(); }),
+        || {
+            time(CALLS, || {
+                ours.call();
+            })
+        },
+        || {
+            time(CALLS, || {
+                raw.call();
+            })
+        },
     );
     for (percent, reach) in [(50, "P1: ≤ 1.3"), (99, "P1: ≤ 2")] {
         let what = format!("round trip, p{percent}");

@@ -72,6 +72,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::StorageFull,
+            StoreError::Closed => Self::Locked,
             StoreError::Failed(_) => Self::StorageFailed("database"),
             StoreError::CannotOpen => Self::StorageFailed("database key"),
             StoreError::NewerSchema => Self::StorageFailed("database of a newer version"),

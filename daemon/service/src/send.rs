@@ -59,8 +59,7 @@ pub async fn send(unlocked: &Unlocked, request: &Request) -> Result<Queued, Erro
     // A repeat is answered even where a new message would not go out.
     let key = usable_key(&contact)?;
     let message_id = MessageId::random(&mut unlocked.chance.clone());
-    let row = conversations::ensure(journal.tx(), &request.conversation).await?;
-    let sequence = conversations::next_sequence(journal.tx(), row).await?;
+    let (row, sequence) = conversations::next_sequence(journal.tx(), &request.conversation).await?;
     let draft = Draft {
         message_id,
         timestamp_ms: journal.now_ms(),

@@ -79,6 +79,10 @@ CREATE TABLE messages (
     UNIQUE (message_id, sender)
 ) STRICT;
 CREATE INDEX messages_by_conversation ON messages (conversation, id);
+-- What a conversation tells of its newest message and of what is unread costs nothing to read.
+CREATE TRIGGER messages_move_their_conversation AFTER INSERT ON messages BEGIN
+    UPDATE conversations SET last_message = new.id, unread = unread + (NOT new.outgoing) WHERE id = new.conversation;
+END;
 
 CREATE TABLE recipients (
     message     INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,

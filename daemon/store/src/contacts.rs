@@ -88,20 +88,25 @@ pub async fn put(tx: &mut Tx, contact: &Contact) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// One query for the contact and its keys: every message asks for them.
 pub async fn find(store: &Store, user_id: &UserId) -> Result<Option<Contact>, StoreError> {
-    let row = sqlx::query("SELECT * FROM contacts WHERE user_id = ?")
-        .bind(user_id.as_str())
-        .fetch_optional(store.reader())
-        .await?;
-    let Some(row) = row else {
+    let rows = sqlx::query(
+        "SELECT c.*, k.revision, k.box_key, k.sign_key, k.digest, k.state, k.changed_ms
+         FROM contacts c LEFT JOIN contact_keys k ON k.user_id = c.user_id
+         WHERE c.user_id = ? ORDER BY k.revision DESC",
+    )
+    .bind(user_id.as_str())
+    .fetch_all(store.reader())
+    .await?;
+    let Some(first) = rows.first() else {
         return Ok(None);
     };
-    let keys = sqlx::query("SELECT * FROM contact_keys WHERE user_id = ? ORDER BY revision DESC")
-        .bind(user_id.as_str())
-        .fetch_all(store.reader())
-        .await?;
-    let mut contact = read(&row)?;
-    contact.keys = keys.iter().map(read_key).collect::<Result<_, _>>()?;
+    let mut contact = read(first)?;
+    for row in &rows {
+        if row.try_get::<Option<i64>, _>("revision")?.is_some() {
+            contact.keys.push(read_key(row)?);
+        }
+    }
     Ok(Some(contact))
 }
 

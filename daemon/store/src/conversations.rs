@@ -87,15 +87,25 @@ pub async fn find(
         .transpose()
 }
 
-/// The next number of what this installation sends into the conversation, from 1 (D13).
-pub async fn next_sequence(tx: &mut Tx, row: ConversationRow) -> Result<u64, StoreError> {
+/// The row, made where there is none yet, and the next number of what this installation sends into the conversation,
+/// from 1 (D13).
+pub async fn next_sequence(
+    tx: &mut Tx,
+    conversation: &Conversation,
+) -> Result<(ConversationRow, u64), StoreError> {
     let row = sqlx::query(
-        "UPDATE conversations SET last_sequence = last_sequence + 1 WHERE id = ? RETURNING last_sequence",
+        "INSERT INTO conversations (kind, peer, last_sequence) VALUES (?, ?, 1)
+         ON CONFLICT (kind, peer) DO UPDATE SET last_sequence = last_sequence + 1
+         RETURNING id, last_sequence",
     )
-    .bind(row.0)
+    .bind(conversation.kind().word())
+    .bind(conversation.peer())
     .fetch_one(tx.connection())
     .await?;
-    uint(&row, "last_sequence")
+    Ok((
+        ConversationRow(row.try_get("id")?),
+        uint(&row, "last_sequence")?,
+    ))
 }
 
 /// Marks everything up to a message as read and returns how many are left unread.

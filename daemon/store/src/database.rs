@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use connect_core::secret::DatabaseKey;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _, Sqlite, SqliteConnection, Transaction,
-};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::error::StoreError;
 use crate::sqlcipher::key_connection;
@@ -31,12 +30,21 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// The open database. One connection writes, so that writers queue here and not in SQLite's busy loop.
 pub struct Store {
-    writer: SqlitePool,
+    writer: Arc<Mutex<Writer>>,
     readers: SqlitePool,
 }
 
+struct Writer {
+    /// None once the store was closed.
+    connection: Option<SqliteConnection>,
+    /// A transaction was given up: it is rolled back before the next one begins.
+    abandoned: bool,
+}
+
 /// A write transaction. Dropped without `commit`, it leaves nothing behind.
-pub struct Tx(Transaction<'static, Sqlite>);
+pub struct Tx {
+    writer: OwnedMutexGuard<Writer>,
+}
 
 impl Store {
     /// Makes a new database; it is an error if there is one already.
@@ -61,25 +69,41 @@ impl Store {
             .create_if_missing(false)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
-        let key = Arc::new(key);
-        // A pool would try a wrong key again and again: one connection alone tells at once.
-        let mut probe = options.connect().await?;
-        prepare(&mut probe, &key).await?;
-        probe.close().await?;
-        let writer = pool(1, &key).connect_lazy_with(options.clone());
-        MIGRATIONS.run(&writer).await?;
-        let readers = pool(READERS, &key).connect_lazy_with(options);
-        Ok(Self { writer, readers })
+        // Not from a pool, which would try a wrong key again and again.
+        let mut connection = options.connect().await?;
+        prepare(&mut connection, &key).await?;
+        let readers = readers(key).connect_lazy_with(options);
+        MIGRATIONS.run(&readers).await?;
+        let writer = Writer {
+            connection: Some(connection),
+            abandoned: false,
+        };
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            readers,
+        })
     }
 
     /// Ends every connection: the log is checkpointed, and the key is wiped with the last of them.
     pub async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        let closing = self.writer.lock().await.connection.take();
+        if let Some(connection) = closing
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(error = %StoreError::from(error), "the database was not closed cleanly");
+        }
     }
 
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(self.writer.begin_with("BEGIN IMMEDIATE").await?))
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let abandoned = std::mem::replace(&mut writer.abandoned, true);
+        let connection = writer.connection()?;
+        if abandoned {
+            rollback(&mut *connection).await?;
+        }
+        sqlx::query("BEGIN IMMEDIATE").execute(connection).await?;
+        Ok(Tx { writer })
     }
 
     pub(crate) fn reader(&self) -> &SqlitePool {
@@ -87,14 +111,33 @@ impl Store {
     }
 }
 
+/// The transaction may be over already: SQLite ends it by itself where the disk is full.
+async fn rollback(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    match sqlx::query("ROLLBACK").execute(connection).await {
+        Err(sqlx::Error::Database(_)) | Ok(_) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Writer {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        self.connection.as_mut().ok_or(StoreError::Closed)
+    }
+}
+
 impl Tx {
     /// Durable once this returns (D19, D20).
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.0.commit().await?)
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        sqlx::query("COMMIT")
+            .execute(self.writer.connection()?)
+            .await?;
+        self.writer.abandoned = false;
+        Ok(())
     }
 
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.0
+        let connection = self.writer.connection.as_mut();
+        connection.expect("a transaction holds the writer, and closing waits for it")
     }
 }
 
@@ -106,10 +149,10 @@ async fn prepare(connection: &mut SqliteConnection, key: &DatabaseKey) -> Result
     Ok(())
 }
 
-fn pool(size: u32, key: &Arc<DatabaseKey>) -> SqlitePoolOptions {
-    let key = Arc::clone(key);
+fn readers(key: DatabaseKey) -> SqlitePoolOptions {
+    let key = Arc::new(key);
     SqlitePoolOptions::new()
-        .max_connections(size)
+        .max_connections(READERS)
         .min_connections(0)
         .idle_timeout(None)
         .max_lifetime(None)

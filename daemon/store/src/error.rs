@@ -15,6 +15,9 @@ pub enum StoreError {
     /// Use the newer daemon again.
     #[error("the database was written by a newer version")]
     NewerSchema,
+    /// The session ended meanwhile.
+    #[error("the database is closed")]
+    Closed,
     /// A row does not say what this code wrote: a bug, or tampering by someone with the key.
     #[error("a row of {0} does not make sense")]
     Inconsistent(&'static str),
@@ -25,6 +28,9 @@ const SQLITE_NOTADB: i32 = 26;
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolClosed) {
+            return Self::Closed;
+        }
         let code = error
             .as_database_error()
             .and_then(sqlx::error::DatabaseError::code)

@@ -113,14 +113,7 @@ pub async fn add(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Stored, StoreError
     let Some(row) = inserted else {
         return repeat_or_conflict(tx, new).await;
     };
-    let row: i64 = row.try_get(0)?;
-    sqlx::query("UPDATE conversations SET last_message = ?, unread = unread + ? WHERE id = ?")
-        .bind(row)
-        .bind(i64::from(!new.outgoing))
-        .bind(new.conversation.0)
-        .execute(tx.connection())
-        .await?;
-    Ok(Stored::New(MessageRow(row)))
+    Ok(Stored::New(MessageRow(row.try_get(0)?)))
 }
 
 async fn repeat_or_conflict(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Stored, StoreError> {

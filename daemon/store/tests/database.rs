@@ -211,12 +211,23 @@ async fn recipients_keep_their_state_and_reason() {
 async fn sequences_rise_per_conversation() {
     let (_dir, store) = fresh().await;
     let mut tx = store.begin().await.unwrap();
-    let bob = with(&mut tx, "bob").await;
-    let carol = with(&mut tx, "carol").await;
-    for (conversation, expected) in [(bob, 1), (bob, 2), (carol, 1), (bob, 3)] {
-        let sequence = conversations::next_sequence(&mut tx, conversation).await;
-        assert_eq!(sequence.unwrap(), expected);
+    let row = with(&mut tx, "bob").await;
+    for (name, expected) in [("bob", 1), ("bob", 2), ("carol", 1), ("bob", 3)] {
+        let conversation = Conversation::User(user(name));
+        let next = conversations::next_sequence(&mut tx, &conversation).await;
+        let (found, sequence) = next.unwrap();
+        assert_eq!(sequence, expected);
+        assert_eq!(found == row, name == "bob");
     }
+}
+
+#[tokio::test]
+async fn a_closed_database_says_so() {
+    let (_dir, store) = fresh().await;
+    store.close().await;
+    assert_eq!(store.begin().await.unwrap_err(), StoreError::Closed);
+    let found = messages::find(&store, MessageId::from_bytes([1; 16])).await;
+    assert_eq!(found.unwrap_err(), StoreError::Closed);
 }
 
 #[tokio::test]
