@@ -5,6 +5,7 @@ pub mod chosen;
 pub mod hsalsa;
 pub mod processes;
 pub mod python;
+pub mod raw;
 pub mod sandbox;
 pub mod vectors;
 pub mod world;
