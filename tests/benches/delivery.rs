@@ -1,5 +1,6 @@
 //! P5, P10: a message until it is durable here, and until the other daemon tells of it.
 
+#[expect(dead_code, reason = "here both run in every round")]
 mod support;
 
 use std::sync::Arc;

@@ -82,7 +82,7 @@ async fn a_code_is_good_once_for_its_user_and_for_a_day() -> Result<()> {
     assert_eq!(expired, ErrorCode::Invalid);
     for wrong in ["bob/00000-00000-00000-00000-00000-0", "bob", "nobody/x", ""] {
         let code = enroll_with(&world, &bob, |params| {
-            wrong.clone_into(&mut params.enrollment_code.0)
+            wrong.clone_into(&mut params.enrollment_code.0);
         })
         .await?;
         assert_eq!(code, ErrorCode::Invalid, "{wrong:?}");
@@ -193,7 +193,7 @@ async fn every_method_tells_the_state_that_it_needs() -> Result<()> {
             let subscription = entry.name == "events.unsubscribe";
             match expected {
                 Some(expected) if !subscription => {
-                    assert_eq!(told, expected, "{} {state}", entry.name)
+                    assert_eq!(told, expected, "{} {state}", entry.name);
                 }
                 _ => assert!(
                     !["internal", "locked", "not_enrolled"].contains(&told.as_str()),
