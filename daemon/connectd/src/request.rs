@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use connect_api::errors::ErrorCode;
 use jsonrpsee::types::Id;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 #[derive(Debug, Deserialize)]
@@ -40,11 +41,11 @@ impl Malformed {
 }
 
 pub(crate) fn parse(line: &str) -> Result<Request<'_>, Malformed> {
-    let wire: Wire<'_> = serde_json::from_str(line).map_err(|error| {
-        Malformed::new(if error.is_data() {
-            ErrorCode::InvalidRequest
-        } else {
-            ErrorCode::ParseError
+    let wire: Wire<'_> = serde_json::from_str(line).map_err(|_| {
+        // Not JSON at all, or only not a request: the error of the first look tells of whichever came first.
+        Malformed::new(match serde_json::from_str::<IgnoredAny>(line) {
+            Ok(_) => ErrorCode::InvalidRequest,
+            Err(_) => ErrorCode::ParseError,
         })
     })?;
     let id = wire
