@@ -23,7 +23,8 @@ pub const MAX_PUBLISHED_KEYS: u64 = 16;
 pub struct Limits {
     /// Connections at one time.
     pub connections: usize,
-    /// Requests a second of one user, and how many may come at once.
+    /// Requests a second of one user, and how many may come at once: a daemon that comes back to a mailbox of 100,000
+    /// envelopes asks a thousand times in a row.
     pub requests_per_second: NonZeroU32,
     pub request_burst: NonZeroU32,
     /// Attempts to enroll a minute: for one user id, and in all.
@@ -45,8 +46,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
-            requests_per_second: NonZeroU32::new(50).unwrap_or(NonZeroU32::MIN),
-            request_burst: NonZeroU32::new(200).unwrap_or(NonZeroU32::MIN),
+            requests_per_second: NonZeroU32::new(2_000).unwrap_or(NonZeroU32::MIN),
+            request_burst: NonZeroU32::new(4_000).unwrap_or(NonZeroU32::MIN),
             enrollments_per_minute: NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN),
             enrollments_per_minute_in_all: NonZeroU32::new(3_000).unwrap_or(NonZeroU32::MIN),
             mailbox_messages: 100_000,

@@ -263,20 +263,6 @@ async fn malformed_enrollments_are_refused() {
         (unsigned, "wrong_bundle"),
         (
             wire::EnrollRequest {
-                profile: None,
-                ..good.clone()
-            },
-            "wrong_profile",
-        ),
-        (
-            wire::EnrollRequest {
-                profile: Some(profile("")),
-                ..good.clone()
-            },
-            "wrong_profile",
-        ),
-        (
-            wire::EnrollRequest {
                 profile: Some(profile("a\nb")),
                 ..good.clone()
             },
