@@ -71,6 +71,8 @@ pub enum ConfigError {
     },
     #[error("keystore.kind is \"passphrase\" or \"file\"")]
     Keystore,
+    #[error("limits.{0} has a value that the daemon cannot work with")]
+    Limit(&'static str),
     #[error("there is no default for {0} here: give {1}")]
     NoDefault(&'static str, &'static str),
 }
@@ -95,6 +97,9 @@ pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
         .map(Endpoint::new)
         .or_else(places::endpoint)
         .ok_or(ConfigError::NoDefault("the socket", "--socket"))?;
+    if let Some(name) = file.limits.unusable() {
+        return Err(ConfigError::Limit(name));
+    }
     let kind: KeystoreKind = file
         .keystore
         .kind
@@ -191,6 +196,24 @@ mod tests {
         assert_eq!(config.audience, Audience::Group);
         assert_eq!(config.limits.calls, 3);
         assert_eq!(config.limits.call_s, 30);
+    }
+
+    #[test]
+    fn limits_that_would_stop_the_daemon_are_refused_by_name() {
+        assert_eq!(Limits::default().unusable(), None);
+        for (line, name) in [
+            ("calls = 0", "calls"),
+            ("line_in = 4611686018427387904", "line_in"),
+            ("call_s = 0", "call_s"),
+            ("stalled_s = 9000000000000000000", "stalled_s"),
+            ("send_burst = 0", "send_burst"),
+        ] {
+            let error = load_from(&format!("[limits]\n{line}\n")).unwrap_err();
+            assert!(
+                matches!(error, ConfigError::Limit(limit) if limit == name),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -50,7 +50,56 @@ impl Default for Limits {
     }
 }
 
+/// Bytes in one line or on one connection at most, whatever is configured.
+const MOST_BYTES: usize = 1 << 30;
+const MOST_THINGS: usize = 1 << 20;
+const MOST_SECONDS: u64 = 24 * 3600;
+
 impl Limits {
+    /// The first value with which the daemon could not work.
+    pub fn unusable(&self) -> Option<&'static str> {
+        let sizes = [
+            ("line_in", self.line_in, MOST_BYTES),
+            ("line_out", self.line_out, MOST_BYTES),
+            ("unread", self.unread, MOST_BYTES),
+            (
+                "calls_per_connection",
+                self.calls_per_connection,
+                MOST_THINGS,
+            ),
+            ("calls_per_app", self.calls_per_app, MOST_THINGS),
+            ("calls", self.calls, MOST_THINGS),
+            ("connections_per_uid", self.connections_per_uid, MOST_THINGS),
+            ("connections", self.connections, MOST_THINGS),
+            (
+                "subscriptions_per_connection",
+                self.subscriptions_per_connection,
+                MOST_THINGS,
+            ),
+        ];
+        let seconds = [
+            ("stalled_s", self.stalled_s),
+            ("authenticate_s", self.authenticate_s),
+            ("call_s", self.call_s),
+            ("unlock_s", self.unlock_s),
+        ];
+        let rates = [
+            ("sends_per_second", self.sends_per_second),
+            ("send_burst", self.send_burst),
+        ];
+        let sizes = sizes
+            .iter()
+            .find(|(_, value, most)| !(1..=*most).contains(value));
+        let seconds = seconds
+            .iter()
+            .find(|(_, value)| !(1..=MOST_SECONDS).contains(value));
+        let rates = rates.iter().find(|(_, value)| *value == 0);
+        sizes
+            .map(|(name, ..)| *name)
+            .or(seconds.map(|(name, _)| *name))
+            .or(rates.map(|(name, _)| *name))
+    }
+
     pub fn stalled(&self) -> Duration {
         Duration::from_secs(self.stalled_s)
     }

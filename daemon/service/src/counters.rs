@@ -1,6 +1,6 @@
 //! What `system.health` tells without asking the database.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use connect_store::database::Store;
 use connect_store::error::StoreError;
@@ -8,8 +8,9 @@ use connect_store::{outbox, quarantine};
 
 #[derive(Debug, Default)]
 pub struct Counters {
-    queued: AtomicU64,
-    held: AtomicU64,
+    /// Signed: the outbox may be done with a message before its sender has counted it.
+    queued: AtomicI64,
+    held: AtomicI64,
     quarantined: AtomicU64,
     reachable: AtomicBool,
     last_sync_ms: AtomicU64,
@@ -19,8 +20,8 @@ impl Counters {
     pub async fn load(store: &Store) -> Result<Self, StoreError> {
         let counters = Self::default();
         let (queued, held) = outbox::count(store).await?;
-        counters.queued.store(queued, Ordering::Relaxed);
-        counters.held.store(held, Ordering::Relaxed);
+        counters.queued.store(signed(queued), Ordering::Relaxed);
+        counters.held.store(signed(held), Ordering::Relaxed);
         counters
             .quarantined
             .store(quarantine::count(store).await?, Ordering::Relaxed);
@@ -28,7 +29,7 @@ impl Counters {
     }
 
     pub fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Relaxed)
+        unsigned(self.queued.load(Ordering::Relaxed))
     }
 
     pub fn add_queued(&self) {
@@ -38,11 +39,11 @@ impl Counters {
     /// Out of the outbox.
     pub fn remove_queued(&self, was_held: bool) {
         self.queued.fetch_sub(1, Ordering::Relaxed);
-        self.held.fetch_sub(u64::from(was_held), Ordering::Relaxed);
+        self.held.fetch_sub(i64::from(was_held), Ordering::Relaxed);
     }
 
     pub fn held(&self) -> u64 {
-        self.held.load(Ordering::Relaxed)
+        unsigned(self.held.load(Ordering::Relaxed))
     }
 
     pub fn add_held(&self) {
@@ -74,4 +75,12 @@ impl Counters {
     pub fn set_last_sync_ms(&self, now_ms: u64) {
         self.last_sync_ms.store(now_ms, Ordering::Relaxed);
     }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }
