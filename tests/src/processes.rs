@@ -73,6 +73,20 @@ pub fn start_relay(state_dir: &Path, listen: &str) -> Result<(Process, String)> 
 
 /// Starts `connectd run`, logging everything into a file, and returns once it says that it answers.
 pub fn start_daemon(state_dir: &Path, socket: &Path, config: Option<&Path>) -> Result<Process> {
+    start_logging(state_dir, socket, config, "trace")
+}
+
+/// As an administrator would run it.
+pub fn start_quiet_daemon(state_dir: &Path, socket: &Path) -> Result<Process> {
+    start_logging(state_dir, socket, None, "info")
+}
+
+fn start_logging(
+    state_dir: &Path,
+    socket: &Path,
+    config: Option<&Path>,
+    filter: &str,
+) -> Result<Process> {
     let mut command = Command::new(binaries::path("connectd")?);
     command
         .arg("run")
@@ -80,7 +94,7 @@ pub fn start_daemon(state_dir: &Path, socket: &Path, config: Option<&Path>) -> R
         .arg(state_dir)
         .arg("--socket")
         .arg(socket)
-        .args(["--log", "trace"])
+        .args(["--log", filter])
         .stderr(Stdio::piped());
     if let Some(config) = config {
         command.arg("--config").arg(config);
@@ -109,7 +123,7 @@ pub fn start_daemon(state_dir: &Path, socket: &Path, config: Option<&Path>) -> R
     anyhow::bail!("connectd ended before it answered: see {}", log.display())
 }
 
-/// What a daemon logged, at TRACE.
+/// What a daemon logged.
 pub fn log_file(socket: &Path) -> PathBuf {
     socket.with_extension("log")
 }

@@ -14,7 +14,7 @@ const MAX_WORK_KIB: u64 = 8 << 20;
 const MAX_LANES: u32 = 8;
 
 impl KdfCost {
-    /// Chosen by measurement (`tests/cost.rs`): 8 passes over 64 MiB took 0.33 s on two cores of 2026.
+    /// Chosen by measurement (`benches/cost.rs`): 8 passes over 64 MiB took 0.33 s on two cores of 2026.
     pub const fn production() -> Self {
         Self {
             memory_kib: 64 << 10,

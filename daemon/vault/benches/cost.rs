@@ -1,4 +1,4 @@
-//! What one guess costs on this machine: `cargo test -p connect-vault --release --test cost -- --ignored --nocapture`.
+//! What one guess of a PIN costs on this machine.
 
 use connect_vault::keys::Keys;
 use connect_vault::keystore::Keystore;
@@ -6,22 +6,24 @@ use connect_vault::vault::{KdfCost, Vault};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-#[test]
-#[ignore = "a measurement, not a fact"]
+const ROUNDS: usize = 5;
+
+#[expect(clippy::print_stdout, reason = "a bench prints")]
 #[expect(
     clippy::disallowed_methods,
     reason = "a measurement takes the real clock"
 )]
-fn sealing_takes() {
+fn main() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let keys = Keys::generate("alice".parse().unwrap(), &mut rng);
-    for round in 0..5 {
-        let home = tempfile::tempdir().unwrap();
+    let keys = Keys::generate("alice".parse().expect("a user id"), &mut rng);
+    println!("vault: sealing keys under a passphrase, which derives once");
+    for round in 0..ROUNDS {
+        let home = tempfile::tempdir().expect("a directory");
         let vault = Vault::new(home.path(), Keystore::Passphrase, KdfCost::production());
         let start = std::time::Instant::now();
         vault
             .create(&keys, "correct horse battery staple", &mut rng)
-            .unwrap();
+            .expect("sealed");
         println!("round {round}: {:?}", start.elapsed());
     }
 }
