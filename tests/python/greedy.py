@@ -65,8 +65,7 @@ def endless_line():
 
 def lines_that_are_no_text():
     client = connected()
-    for _ in range(40):
-        push(client, b"\xff\n" * 10_000)
+    push(client, b"\xff\n" * 400_000)
     return [client]
 
 

@@ -31,6 +31,8 @@ const EVENTS_UNREAD: usize = 256 << 10;
 /// A place among the connection's calls in flight: taken before the next line is read, and given back once the
 /// answer is written.
 type Place = Option<OwnedSemaphorePermit>;
+/// A call's turn among those of its app, and among all: given back when it ends, whether or not its answer is read.
+type Turn = [Option<OwnedSemaphorePermit>; 2];
 
 struct Connection {
     context: Arc<Context>,
@@ -40,6 +42,8 @@ struct Connection {
     places: Arc<Semaphore>,
     app_places: Arc<Semaphore>,
     calls: FuturesUnordered<BoxFuture<'static, (String, Place)>>,
+    /// A call whose turn has not come yet: meanwhile nothing is read.
+    waiting: Option<BoxFuture<'static, (Call, Turn, Place)>>,
     output: Output<Place>,
     /// When the other side last read something, or had nothing to read.
     progress: Instant,
@@ -78,6 +82,7 @@ pub(crate) async fn serve(
             peer,
         }),
         calls: FuturesUnordered::new(),
+        waiting: None,
         output: Output::new(limits.unread),
         progress: Instant::now(),
         end: None,
@@ -97,15 +102,16 @@ impl Connection {
     ) {
         let (events_to, mut events) = mpsc::channel(EVENTS_WAITING);
         let mut followers = JoinSet::new();
-        let must_know_by = self.progress + self.context.limits.authenticate();
-        while !self.is_over() {
-            let reading = self.end.is_none() && self.places.available_permits() > 0;
+        let must_know_by = (self.caller.principal == Principal::Stranger)
+            .then_some(self.progress + self.context.limits.authenticate());
+        // Looked at in every turn: who never lets the connection rest would never meet the timer below.
+        while !self.is_over() && must_know_by.is_none_or(|by| Instant::now() < by) {
+            let reading = self.end.is_none()
+                && self.waiting.is_none()
+                && self.places.available_permits() > 0;
             let writing = !self.output.is_empty();
-            let deadline = if writing {
-                Some(self.progress + self.context.limits.stalled())
-            } else {
-                (self.caller.principal == Principal::Stranger).then_some(must_know_by)
-            };
+            let stalled = writing.then_some(self.progress + self.context.limits.stalled());
+            let deadline = [stalled, must_know_by].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 () = ending.cancelled() => self.end = Some(End::Now),
@@ -117,6 +123,10 @@ impl Connection {
                     self.answer(&answer, place);
                     let subscriptions = &self.caller.subscriptions;
                     subscriptions.start_wanted(&self.context.session, &events_to, &mut followers);
+                }
+                (call, turn, place) = turn_of(&mut self.waiting), if self.waiting.is_some() => {
+                    self.waiting = None;
+                    self.start(call, turn, place);
                 }
                 line = reader.next(), if reading => match line {
                     Ok(Some(line)) => self.take(line),
@@ -136,7 +146,9 @@ impl Connection {
         match self.end {
             None => false,
             Some(End::Now) => true,
-            Some(End::AfterAnswers) => self.calls.is_empty() && self.output.is_empty(),
+            Some(End::AfterAnswers) => {
+                self.waiting.is_none() && self.calls.is_empty() && self.output.is_empty()
+            }
         }
     }
 
@@ -168,8 +180,9 @@ impl Connection {
             FrameError::NotUtf8 => ErrorCode::ParseError,
             FrameError::Io(_) => return self.end = Some(End::Now),
         };
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
         let line = error_line(&self.context, &Id::Null, code);
-        self.answer(&line, None);
+        self.answer(&line, place);
         if code == ErrorCode::FrameTooLarge {
             self.end = Some(End::AfterAnswers);
         }
@@ -190,12 +203,32 @@ impl Connection {
             params: Params::new(request.params).into_owned(),
             connection: self.id,
             extensions,
-            app_places: Arc::clone(&self.app_places),
             context: Arc::clone(&self.context),
             limit: self.context.limits.call(name),
         };
-        let call = async move { (call.run().await, place) };
-        self.calls.push(Box::pin(call));
+        let of_app = Arc::clone(&self.app_places);
+        let of_all = Arc::clone(&self.context.places);
+        match (
+            Arc::clone(&of_app).try_acquire_owned(),
+            Arc::clone(&of_all).try_acquire_owned(),
+        ) {
+            (Ok(app), Ok(all)) => self.start(call, [Some(app), Some(all)], place),
+            _ => {
+                self.waiting = Some(Box::pin(async move {
+                    let app = of_app.acquire_owned().await.ok();
+                    let all = of_all.acquire_owned().await.ok();
+                    (call, [app, all], place)
+                }));
+            }
+        }
+    }
+
+    fn start(&mut self, call: Call, turn: Turn, place: Place) {
+        self.calls.push(Box::pin(async move {
+            let answer = call.run().await;
+            drop(turn);
+            (answer, place)
+        }));
     }
 }
 
@@ -206,7 +239,6 @@ struct Call {
     params: Params<'static>,
     connection: ConnectionId,
     extensions: Extensions,
-    app_places: Arc<Semaphore>,
     context: Arc<Context>,
     limit: Duration,
 }
@@ -215,8 +247,6 @@ impl Call {
     async fn run(self) -> String {
         let (context, id) = (self.context, self.id);
         let work = async {
-            let _app = self.app_places.acquire().await;
-            let _all = context.places.acquire().await;
             let method = &self.method;
             let answer = method(
                 id.clone(),
@@ -234,6 +264,13 @@ impl Call {
             Ok(_) => error_line(&context, &id, ErrorCode::TooLarge),
             Err(_) => error_line(&context, &id, ErrorCode::Timeout),
         }
+    }
+}
+
+async fn turn_of<T>(waiting: &mut Option<BoxFuture<'static, T>>) -> T {
+    match waiting {
+        Some(waiting) => waiting.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Context {
     /// As found when the daemon started.
     pub(crate) exposure: Exposure,
     /// Calls in flight in all.
-    pub(crate) places: Semaphore,
+    pub(crate) places: Arc<Semaphore>,
     app_places: Mutex<HashMap<AppKey, Arc<Semaphore>>>,
     sends: DefaultKeyedRateLimiter<&'static str>,
     /// Starts at a random place: two runs of the daemon do not use the same refs.
@@ -66,7 +66,7 @@ impl Context {
             owner_uids,
             document: connect_api::openrpc::document(env!("CARGO_PKG_VERSION")),
             exposure: Exposure::look(),
-            places: Semaphore::new(limits.calls),
+            places: Arc::new(Semaphore::new(limits.calls)),
             app_places: Mutex::default(),
             sends: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
             next_ref: AtomicU64::new(first_ref),
