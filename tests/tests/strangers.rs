@@ -4,10 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use connect_api::openrpc;
 use connect_ipc::socket::own_uid;
-use connect_tests::world::{World, unhurried};
+use connect_tests::world::{Person, World, unhurried};
 use connectd::limits::Limits;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const NOBODY: u32 = 65_534;
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Says hello, tries every method it was given, and waits to be cut off; prints one answer a line.
-const CLIENT: &str = r#"
+const CURIOUS: &str = r#"
 import json, socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
 f = s.makefile("rw")
@@ -25,21 +25,50 @@ for n, method in enumerate(sys.argv[2:]):
 print(json.dumps({"closed": f.readline() == ""}))
 "#;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_uid_may_say_hello_and_nothing_else_and_not_for_long() -> Result<()> {
-    if own_uid() != 0 || !std::path::Path::new(PYTHON).exists() {
+/// Says hello without a pause and reads every answer, until it is cut off.
+const RESTLESS: &str = r#"
+import socket, sys, threading
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+def listen():
+    try:
+        while s.recv(1 << 16): pass
+    except OSError: pass
+listener = threading.Thread(target=listen); listener.start()
+hello = b'{"jsonrpc":"2.0","id":1,"method":"system.hello"}\n' * 100
+try:
+    while True: s.sendall(hello)
+except OSError: print("cut off")
+listener.join()
+"#;
+
+/// Says hello as often as it is listened to and reads nothing, until it is cut off.
+const DEAF: &str = r#"
+import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+hello = b'{"jsonrpc":"2.0","id":1,"method":"system.hello"}\n' * 100
+try:
+    while True: s.sendall(hello)
+except OSError: print("cut off")
+"#;
+
+fn can_be_another_user() -> bool {
+    let can = own_uid() == 0 && std::path::Path::new(PYTHON).exists();
+    if !can {
         eprintln!(
             "skipped: it takes root to act as another user, and a {PYTHON} that everyone may run"
         );
-        return Ok(());
     }
-    let world = World::new().await?;
+    can
+}
+
+/// The file system would keep a stranger out; here only the uid does.
+async fn within_reach(world: &World) -> Result<Person> {
     let limits = Limits {
         authenticate_s: 1,
+        stalled_s: 3600,
         ..unhurried()
     };
     let alice = world.stranger_with("alice", limits).await?;
-    // The file system would keep a stranger out; here only the uid does.
     for (path, mode) in [
         (world.path(), 0o755),
         (&alice.state_dir, 0o755),
@@ -47,27 +76,41 @@ async fn another_uid_may_say_hello_and_nothing_else_and_not_for_long() -> Result
     ] {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     }
-    let methods: Vec<&str> = openrpc::methods().iter().map(|entry| entry.name).collect();
-    let socket = alice.endpoint.path().to_owned();
-    let asked = methods.clone();
+    Ok(alice)
+}
+
+/// What a script printed that ran under another uid.
+async fn as_nobody(
+    alice: &Person,
+    script: &'static str,
+    arguments: &[&'static str],
+) -> Result<String> {
+    let (socket, arguments) = (alice.endpoint.path().to_owned(), arguments.to_vec());
     let output = tokio::task::spawn_blocking(move || {
         Command::new(PYTHON)
-            .arg("-c")
-            .arg(CLIENT)
+            .args(["-c", script])
             .arg(socket)
-            .args(asked)
+            .args(arguments)
             .uid(NOBODY)
             .gid(NOBODY)
             .current_dir("/")
             .output()
     })
     .await??;
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let printed = String::from_utf8(output.stdout)?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{told}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_uid_may_say_hello_and_nothing_else_and_not_for_long() -> Result<()> {
+    if !can_be_another_user() {
+        return Ok(());
+    }
+    let world = World::new().await?;
+    let alice = within_reach(&world).await?;
+    let methods: Vec<&str> = openrpc::methods().iter().map(|entry| entry.name).collect();
+    let printed = as_nobody(&alice, CURIOUS, &methods).await?;
     let mut answers = printed.lines().map(serde_json::from_str::<Value>);
     for method in methods {
         let answer = answers.next().context("an answer")??;
@@ -83,5 +126,18 @@ async fn another_uid_may_say_hello_and_nothing_else_and_not_for_long() -> Result
         }
     }
     assert_eq!(answers.next().context("the end")??["closed"], true);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_cut_off_in_time_whether_it_never_rests_or_never_reads() -> Result<()> {
+    if !can_be_another_user() {
+        return Ok(());
+    }
+    let world = World::new().await?;
+    let alice = within_reach(&world).await?;
+    for script in [RESTLESS, DEAF] {
+        assert_eq!(as_nobody(&alice, script, &[]).await?.trim(), "cut off");
+    }
     Ok(())
 }
