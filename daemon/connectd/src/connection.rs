@@ -1,5 +1,6 @@
 //! One connection: lines in, calls under way, answers and events out. One task, every part of it bounded.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::Principal;
-use crate::output::Output;
+use crate::output::{COALESCE, Output};
 use crate::request::{self, Request};
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::failure::error_line;
@@ -100,21 +101,23 @@ impl Connection {
         mut write: WriteHalf,
         ending: CancellationToken,
     ) {
+        let mut ended = pin!(ending.cancelled());
         let (events_to, mut events) = mpsc::channel(EVENTS_WAITING);
         let mut followers = JoinSet::new();
         let must_know_by = (self.caller.principal == Principal::Stranger)
             .then_some(self.progress + self.context.limits.authenticate());
         // Looked at in every turn: who never lets the connection rest would never meet the timer below.
         while !self.is_over() && must_know_by.is_none_or(|by| Instant::now() < by) {
-            let reading = self.end.is_none()
-                && self.waiting.is_none()
-                && self.places.available_permits() > 0;
-            let writing = !self.output.is_empty();
+            let reading =
+                self.end.is_none() && self.waiting.is_none() && self.places.available_permits() > 0;
+            // Answers to lines that are there already go out together.
+            let more_to_take = reading && reader.has_next() && self.output.unread() < COALESCE;
+            let writing = !self.output.is_empty() && !more_to_take;
             let stalled = writing.then_some(self.progress + self.context.limits.stalled());
             let deadline = [stalled, must_know_by].into_iter().flatten().min();
             tokio::select! {
                 biased;
-                () = ending.cancelled() => self.end = Some(End::Now),
+                () = &mut ended => self.end = Some(End::Now),
                 written = self.output.write_some(&mut write), if writing => match written {
                     Ok(()) => self.progress = Instant::now(),
                     Err(_) => self.end = Some(End::Now),

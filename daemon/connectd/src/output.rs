@@ -7,7 +7,7 @@ use connect_ipc::socket::WriteHalf;
 use tokio::io::AsyncWriteExt as _;
 
 /// Below this, small frames are copied together: one write for many.
-const COALESCE: usize = 16 << 10;
+pub(crate) const COALESCE: usize = 16 << 10;
 
 /// The client does not read what it asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

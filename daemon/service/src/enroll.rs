@@ -125,10 +125,12 @@ async fn register(
         };
         let now_ms = session.clock.now_ms();
         let mut rng = session.chance.clone();
-        match uplink
-            .enroll(credentials, now_ms, &mut rng, &draft.request)
-            .await?
-        {
+        let asked = uplink.enroll(credentials, now_ms, &mut rng, &draft.request);
+        let outcome = tokio::select! {
+            outcome = asked => outcome?,
+            () = session.ending.cancelled() => return Err(Error::RelayUnreachable),
+        };
+        match outcome {
             EnrollOutcome::Enrolled(response) => return Ok(response),
             EnrollOutcome::CodeRefused => {
                 return Err(Error::invalid("enrollment_code", Reason::Expired));

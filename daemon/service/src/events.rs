@@ -17,7 +17,8 @@ pub async fn expired(unlocked: &Unlocked, after: u64) -> Result<Option<(u64, u64
     let oldest = events::first_id(&unlocked.store)
         .await?
         .unwrap_or(newest + 1);
-    Ok((after + 1 < oldest).then(|| (after + 1, oldest - 1)))
+    let next = after.saturating_add(1);
+    Ok((next < oldest).then(|| (next, oldest - 1)))
 }
 
 /// Changes when an event was committed.

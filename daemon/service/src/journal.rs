@@ -7,6 +7,7 @@ use connect_store::database::Tx;
 use connect_store::error::StoreError;
 use connect_store::events::{self, NewEvent};
 use connect_store::messages::{self, MessageRow, Recipient};
+use connect_store::outgoing::{self, Outgoing};
 
 use crate::unlocked::Unlocked;
 
@@ -38,6 +39,12 @@ impl<'u> Journal<'u> {
 
     pub async fn append(&mut self, event: &NewEvent<'_>) -> Result<(), StoreError> {
         self.last_event = Some(events::append(&mut self.tx, event).await?);
+        Ok(())
+    }
+
+    /// Stores a message of ours, queues it and tells of it.
+    pub async fn queue(&mut self, message: &Outgoing<'_>) -> Result<(), StoreError> {
+        self.last_event = Some(outgoing::add(&mut self.tx, message).await?);
         Ok(())
     }
 

@@ -19,3 +19,5 @@ pub mod shared;
 pub mod sync;
 pub mod unlocked;
 pub mod upkeep;
+
+mod senders;

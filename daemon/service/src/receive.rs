@@ -1,17 +1,15 @@
 //! A page of envelopes becomes one transaction: messages, quarantine and events together (D19).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use connect_core::boxes::SharedSecret;
-use connect_core::inbound::{self, Candidate, Header, Opened, Reader, Standing};
+use connect_core::inbound::{self, Candidate, Opened, Reader};
 use connect_core::message::Payload;
 use connect_core::refusal::Refusal;
 use connect_proto::ids::{MessageId, UserId};
 use connect_proto::sign::{Purpose, verify};
 use connect_proto::{codec, wire};
-use connect_store::codes::{EventKind, KeyState, RecipientState, StateReason};
-use connect_store::contacts::{self, Contact, ContactKey};
+use connect_store::codes::{EventKind, RecipientState, StateReason};
+use connect_store::contacts;
 use connect_store::conversations::{self, Conversation};
 use connect_store::events::NewEvent;
 use connect_store::messages::{self, NewMessage, Stored};
@@ -21,10 +19,8 @@ use connect_store::row::MAX_INTEGER;
 use crate::contacts::refresh;
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::senders::Senders;
 use crate::unlocked::Unlocked;
-
-/// How long a message under a replaced key is accepted (D24).
-const RETIRED_KEY_MS: u64 = 30 * 24 * 3600 * 1000;
 
 /// What an envelope turned out to be.
 enum Verdict {
@@ -45,14 +41,16 @@ pub(crate) async fn take_in(unlocked: &Unlocked, page: &[wire::Envelope]) -> Res
     if page.is_empty() {
         return Ok(());
     }
-    let outdated = users_to_refresh(unlocked, page).await?;
+    let mut senders = Senders::read(unlocked, page).await?;
+    let outdated = users_to_refresh(unlocked, page, &senders).await?;
     if !outdated.is_empty() {
         refresh(unlocked, &outdated).await?;
+        senders = Senders::read(unlocked, page).await?;
     }
-    let mut verdicts = Vec::with_capacity(page.len());
-    for envelope in page {
-        verdicts.push(judge(unlocked, envelope).await?);
-    }
+    let verdicts: Vec<Verdict> = page
+        .iter()
+        .map(|envelope| judge(unlocked, envelope, &senders))
+        .collect();
     let mut journal = Journal::begin(unlocked).await?;
     let mut quarantined = 0;
     for (envelope, verdict) in page.iter().zip(verdicts) {
@@ -78,28 +76,20 @@ pub(crate) async fn take_in(unlocked: &Unlocked, page: &[wire::Envelope]) -> Res
 async fn users_to_refresh(
     unlocked: &Unlocked,
     page: &[wire::Envelope],
+    senders: &Senders,
 ) -> Result<Vec<UserId>, Error> {
     let mut outdated = BTreeSet::new();
     for envelope in page {
         if let Some(update) = &envelope.contact_update {
             outdated.extend(updated_user(unlocked, update).await?);
         } else if let Ok(header) = inbound::read_header(envelope, unlocked.user_id())
-            && !knows_key(unlocked, &header).await?
+            && !senders.knows_key(&header)
         {
             outdated.insert(header.sender);
         }
     }
     outdated.remove(unlocked.user_id());
     Ok(outdated.into_iter().collect())
-}
-
-async fn knows_key(unlocked: &Unlocked, header: &Header<'_>) -> Result<bool, Error> {
-    let Some(contact) = contacts::find(&unlocked.store, &header.sender).await? else {
-        return Ok(false);
-    };
-    Ok(header
-        .sender_key_id
-        .is_none_or(|hint| contact.keys.iter().any(|key| key.box_key.key_id() == hint)))
 }
 
 /// The contact that a verified update is about; nothing where it does not verify or is nobody we know.
@@ -127,20 +117,20 @@ fn verified_update(unlocked: &Unlocked, update: &wire::ContactUpdate) -> Option<
     statement.user_id.parse().ok()
 }
 
-async fn judge(unlocked: &Unlocked, envelope: &wire::Envelope) -> Result<Verdict, Error> {
+fn judge(unlocked: &Unlocked, envelope: &wire::Envelope, senders: &Senders) -> Verdict {
     if let Some(update) = &envelope.contact_update {
-        return Ok(match verified_update(unlocked, update) {
+        return match verified_update(unlocked, update) {
             Some(_) => Verdict::Update,
             None => Verdict::Refused(Refusal::BadContactUpdate),
-        });
+        };
     }
     if let Some(bounce) = &envelope.bounce {
-        return Ok(judge_bounce(bounce));
+        return judge_bounce(bounce);
     }
-    Ok(match open(unlocked, envelope).await? {
+    match open(unlocked, envelope, senders) {
         Ok(opened) => Verdict::Message(opened),
         Err(refusal) => Verdict::Refused(refusal),
-    })
+    }
 }
 
 fn judge_bounce(bounce: &wire::Bounce) -> Verdict {
@@ -159,19 +149,16 @@ fn judge_bounce(bounce: &wire::Bounce) -> Verdict {
     }
 }
 
-async fn open(
+fn open(
     unlocked: &Unlocked,
     envelope: &wire::Envelope,
-) -> Result<Result<Opened, Refusal>, Error> {
-    let header = match inbound::read_header(envelope, unlocked.user_id()) {
-        Ok(header) => header,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    senders: &Senders,
+) -> Result<Opened, Refusal> {
+    let header = inbound::read_header(envelope, unlocked.user_id())?;
     if header.timestamp_ms > MAX_INTEGER {
-        return Ok(Err(Refusal::MalformedEnvelope));
+        return Err(Refusal::MalformedEnvelope);
     }
-    let contact = contacts::find(&unlocked.store, &header.sender).await?;
-    let keys = keys_to_try(unlocked, contact.as_ref());
+    let keys = senders.keys_to_try(unlocked, &header.sender);
     let candidates: Vec<Candidate<'_>> = keys
         .iter()
         .map(|(key, shared, standing)| Candidate {
@@ -184,55 +171,19 @@ async fn open(
         user_id: unlocked.user_id(),
         box_key: &unlocked.account.box_key,
     };
-    let opened = inbound::open(&header, me, &candidates);
-    Ok(opened.and_then(|opened| {
-        if opened.sequence > MAX_INTEGER {
-            return Err(Refusal::MalformedInner);
-        }
-        Ok(opened)
-    }))
-}
-
-/// The active key first, then the old ones, newest first (D24).
-fn keys_to_try<'c>(
-    unlocked: &Unlocked,
-    contact: Option<&'c Contact>,
-) -> Vec<(&'c ContactKey, Arc<SharedSecret>, Standing)> {
-    let now_ms = unlocked.clock.now_ms();
-    let mut keys: Vec<&ContactKey> = contact
-        .map(|contact| contact.keys.iter().collect())
-        .unwrap_or_default();
-    keys.sort_by_key(|key| key.state != KeyState::Active);
-    keys.into_iter()
-        .map(|key| {
-            (
-                key,
-                unlocked.shared_with(&key.box_key),
-                standing(key, now_ms),
-            )
-        })
-        .collect()
-}
-
-fn standing(key: &ContactKey, now_ms: u64) -> Standing {
-    match key.state {
-        KeyState::Active => Standing::Active,
-        KeyState::Compromised => Standing::Compromised,
-        KeyState::Replaced | KeyState::Revoked => {
-            if now_ms.saturating_sub(key.changed_ms) > RETIRED_KEY_MS {
-                Standing::RetiredTooLong
-            } else {
-                Standing::Retired
-            }
-        }
+    let opened = inbound::open(&header, me, &candidates)?;
+    if opened.sequence > MAX_INTEGER {
+        return Err(Refusal::MalformedInner);
     }
+    // No roster is known that would name its members (D17): anyone could write into it.
+    if opened.group_id.is_some() {
+        return Err(Refusal::UnsupportedEnvelope);
+    }
+    Ok(opened)
 }
 
 async fn store(journal: &mut Journal<'_>, opened: &Opened) -> Result<(), Error> {
-    let conversation = match opened.group_id {
-        Some(group) => Conversation::Group(group),
-        None => Conversation::User(opened.sender.clone()),
-    };
+    let conversation = Conversation::User(opened.sender.clone());
     let row = conversations::ensure(journal.tx(), &conversation).await?;
     let Payload::Text(text) = &opened.payload;
     let new = NewMessage {

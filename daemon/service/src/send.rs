@@ -5,12 +5,12 @@ use connect_core::outbound::{self, Draft, Recipient, Sender};
 use connect_proto::hash::{Digest, sha256};
 use connect_proto::ids::{MessageId, UserId};
 use connect_proto::{codec, routes};
-use connect_store::codes::{EventKind, RecipientState, Trust};
+use connect_store::codes::{RecipientState, Trust};
 use connect_store::contacts::{self, Contact, ContactKey};
 use connect_store::conversations::{self, Conversation, ConversationRow};
-use connect_store::events::NewEvent;
-use connect_store::messages::{self, MessageRow, NewMessage, Stored};
+use connect_store::messages::{self, NewMessage};
 use connect_store::outbox;
+use connect_store::outgoing::Outgoing;
 
 use crate::error::{Error, Reason};
 use crate::journal::Journal;
@@ -47,12 +47,11 @@ pub async fn send(unlocked: &Unlocked, request: &Request) -> Result<Queued, Erro
     let Conversation::User(recipient) = &request.conversation else {
         return Err(Error::NotFound);
     };
-    let contact = contacts::find(&unlocked.store, recipient)
+    let mut journal = Journal::begin(unlocked).await?;
+    let contact = contacts::find_in(journal.tx(), recipient)
         .await?
         .ok_or(Error::UnknownContact)?;
     let reply_to = reply_reference(unlocked, request).await?;
-
-    let mut journal = Journal::begin(unlocked).await?;
     if let Some(first) = sent_before(&mut journal, request).await? {
         return Ok(first);
     }
@@ -71,11 +70,15 @@ pub async fn send(unlocked: &Unlocked, request: &Request) -> Result<Queued, Erro
         }),
     };
     let envelope = seal(unlocked, draft, recipient, key)?;
-    let message = store(&mut journal, unlocked, request, row, draft).await?;
-    let now_ms = journal.now_ms();
-    outbox::add(journal.tx(), message, row, &envelope, now_ms).await?;
-    queue_for(&mut journal, row, (message, message_id), recipient).await?;
-    remember_client_ref(&mut journal, request, message).await?;
+    journal
+        .queue(&Outgoing {
+            message: stored(unlocked, request, row, draft),
+            recipient,
+            envelope: &envelope,
+            app: &request.app,
+            digest: &content_digest(request),
+        })
+        .await?;
     journal.commit().await?;
 
     unlocked.counters.add_queued();
@@ -190,65 +193,25 @@ fn seal(
     Ok(codec::encode(&envelope))
 }
 
-async fn store(
-    journal: &mut Journal<'_>,
-    unlocked: &Unlocked,
-    request: &Request,
+/// What is kept of it here.
+fn stored<'a>(
+    unlocked: &'a Unlocked,
+    request: &'a Request,
     conversation: ConversationRow,
     draft: Draft<'_>,
-) -> Result<MessageRow, Error> {
-    let new = NewMessage {
+) -> NewMessage<'a> {
+    NewMessage {
         conversation,
         sender: unlocked.user_id(),
         message_id: draft.message_id,
         outgoing: true,
         timestamp_ms: draft.timestamp_ms,
-        stored_ms: journal.now_ms(),
+        stored_ms: draft.timestamp_ms,
         installation_id: unlocked.account.installation_id,
         sequence: draft.sequence,
         retired_key: false,
         text: &request.text,
         reply_to: request.reply_to,
         client_ref: request.client_ref.as_deref(),
-    };
-    match messages::add(journal.tx(), &new).await? {
-        Stored::New(row) => Ok(row),
-        Stored::Repeat | Stored::Conflict => Err(Error::Internal("a random message id repeats")),
     }
-}
-
-async fn queue_for(
-    journal: &mut Journal<'_>,
-    conversation: ConversationRow,
-    message: (MessageRow, MessageId),
-    recipient: &UserId,
-) -> Result<(), Error> {
-    let now_ms = journal.now_ms();
-    let queued = messages::Recipient {
-        user_id: recipient.clone(),
-        state: RecipientState::Queued,
-        reason: None,
-        changed_ms: now_ms,
-    };
-    messages::add_recipient(journal.tx(), message.0, &queued).await?;
-    let event = NewEvent {
-        conversation: Some(conversation),
-        user_id: Some(recipient.as_str()),
-        message_id: Some(message.1),
-        state: Some(RecipientState::Queued),
-        ..NewEvent::of(EventKind::MessageState, now_ms)
-    };
-    Ok(journal.append(&event).await?)
-}
-
-async fn remember_client_ref(
-    journal: &mut Journal<'_>,
-    request: &Request,
-    message: MessageRow,
-) -> Result<(), Error> {
-    if let Some(reference) = &request.client_ref {
-        let digest = content_digest(request);
-        outbox::add_client_ref(journal.tx(), &request.app, reference, &digest, message).await?;
-    }
-    Ok(())
 }

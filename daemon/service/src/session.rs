@@ -58,6 +58,8 @@ pub struct Session {
     phase: watch::Sender<Phase>,
     /// One change of phase at a time.
     pub(crate) changing: Mutex<()>,
+    /// The process ends: no change may wait for the relay any longer.
+    pub(crate) ending: CancellationToken,
 }
 
 impl Session {
@@ -73,6 +75,7 @@ impl Session {
             chance,
             phase: watch::Sender::new(phase),
             changing: Mutex::new(()),
+            ending: CancellationToken::new(),
         };
         session.begin_wait();
         session
@@ -138,6 +141,7 @@ impl Session {
 
     /// Ends the session with the process.
     pub async fn shut_down(&self) {
+        self.ending.cancel();
         let _turn = self.changing.lock().await;
         if let Ok(unlocked) = self.unlocked() {
             self.leave(&unlocked).await;

@@ -57,6 +57,11 @@ impl Unlocked {
             .send_modify(|newest| *newest = event.max(*newest));
     }
 
+    /// The session is being locked: whoever waits for something gives up, and the keys with it.
+    pub async fn ended(&self) {
+        self.ending.cancelled().await;
+    }
+
     pub fn newest_event(&self) -> u64 {
         *self.newest_event.borrow()
     }

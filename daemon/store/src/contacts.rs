@@ -3,8 +3,8 @@
 use connect_proto::hash::Digest;
 use connect_proto::ids::UserId;
 use connect_proto::keys::{BoxPublicKey, SignPublicKey};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteExecutor};
 
 use crate::codes::{KeyState, Trust};
 use crate::database::{Store, Tx};
@@ -88,15 +88,27 @@ pub async fn put(tx: &mut Tx, contact: &Contact) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// One query for the contact and its keys: every message asks for them.
 pub async fn find(store: &Store, user_id: &UserId) -> Result<Option<Contact>, StoreError> {
+    find_with(store.reader(), user_id).await
+}
+
+/// As it is within the transaction.
+pub async fn find_in(tx: &mut Tx, user_id: &UserId) -> Result<Option<Contact>, StoreError> {
+    find_with(tx.connection(), user_id).await
+}
+
+/// One query for the contact and its keys: every message asks for them.
+async fn find_with(
+    executor: impl SqliteExecutor<'_>,
+    user_id: &UserId,
+) -> Result<Option<Contact>, StoreError> {
     let rows = sqlx::query(
         "SELECT c.*, k.revision, k.box_key, k.sign_key, k.digest, k.state, k.changed_ms
          FROM contacts c LEFT JOIN contact_keys k ON k.user_id = c.user_id
          WHERE c.user_id = ? ORDER BY k.revision DESC",
     )
     .bind(user_id.as_str())
-    .fetch_all(store.reader())
+    .fetch_all(executor)
     .await?;
     let Some(first) = rows.first() else {
         return Ok(None);

@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod messages;
 pub mod outbox;
+pub mod outgoing;
 pub mod quarantine;
 pub mod row;
 

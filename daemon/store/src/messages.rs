@@ -140,24 +140,6 @@ async fn repeat_or_conflict(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Stored,
     })
 }
 
-pub async fn add_recipient(
-    tx: &mut Tx,
-    message: MessageRow,
-    recipient: &Recipient,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO recipients (message, user_id, state, reason, changed_ms) VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(message.0)
-    .bind(recipient.user_id.as_str())
-    .bind(recipient.state.word())
-    .bind(recipient.reason.map(StateReason::word))
-    .bind(int(recipient.changed_ms))
-    .execute(tx.connection())
-    .await?;
-    Ok(())
-}
-
 pub async fn set_recipient(
     tx: &mut Tx,
     message: MessageRow,

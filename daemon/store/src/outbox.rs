@@ -21,25 +21,6 @@ pub struct Queued {
     pub attempts: u32,
 }
 
-pub async fn add(
-    tx: &mut Tx,
-    message: MessageRow,
-    conversation: ConversationRow,
-    envelope: &[u8],
-    due_ms: u64,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO outbox (message, conversation, envelope, attempts, due_ms) VALUES (?, ?, ?, 0, ?)",
-    )
-    .bind(message.0)
-    .bind(conversation.0)
-    .bind(envelope)
-    .bind(int(due_ms))
-    .execute(tx.connection())
-    .await?;
-    Ok(())
-}
-
 /// The oldest message that is due and that nothing of its own conversation stands before.
 pub async fn find_due(store: &Store, now_ms: u64) -> Result<Option<Queued>, StoreError> {
     let row = sqlx::query(
@@ -143,21 +124,4 @@ pub async fn find_client_ref(
         })
     })
     .transpose()
-}
-
-pub async fn add_client_ref(
-    tx: &mut Tx,
-    app: &str,
-    client_ref: &str,
-    digest: &Digest,
-    message: MessageRow,
-) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO client_refs (app, client_ref, digest, message) VALUES (?, ?, ?, ?)")
-        .bind(app)
-        .bind(client_ref)
-        .bind(digest.as_slice())
-        .bind(message.0)
-        .execute(tx.connection())
-        .await?;
-    Ok(())
 }

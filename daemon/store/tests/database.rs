@@ -9,6 +9,7 @@ use connect_store::database::{Store, Tx};
 use connect_store::error::StoreError;
 use connect_store::events::{self, NewEvent};
 use connect_store::messages::{self, From, MessageRow, NewMessage, Recipient, Stored};
+use connect_store::outgoing::{self, Outgoing};
 use connect_store::{outbox, quarantine};
 
 const TEXT: &str = "potassium-canary-3.1";
@@ -56,6 +57,35 @@ async fn add(
         client_ref: None,
     };
     messages::add(tx, &new).await.unwrap()
+}
+
+/// A message of ours on its way to bob.
+async fn send(tx: &mut Tx, conversation: ConversationRow, id: u8) -> MessageRow {
+    let (me, bob) = (user("me"), user("bob"));
+    let message_id = MessageId::from_bytes([id; 16]);
+    let new = Outgoing {
+        message: NewMessage {
+            conversation,
+            sender: &me,
+            message_id,
+            outgoing: true,
+            timestamp_ms: 5,
+            stored_ms: 10,
+            installation_id: InstallationId::from_bytes([1; 8]),
+            sequence: u64::from(id),
+            retired_key: false,
+            text: "text",
+            reply_to: None,
+            client_ref: (id == 1).then_some("ref"),
+        },
+        recipient: &bob,
+        envelope: b"envelope",
+        app: "app",
+        digest: &[id; 32],
+    };
+    outgoing::add(tx, &new).await.unwrap();
+    let found = messages::find_outgoing(tx, &me, message_id).await.unwrap();
+    found.unwrap().0
 }
 
 fn row(stored: Stored) -> MessageRow {
@@ -152,14 +182,9 @@ async fn a_message_waits_for_the_earlier_one_of_its_conversation() {
     let mut tx = store.begin().await.unwrap();
     let bob = with(&mut tx, "bob").await;
     let carol = with(&mut tx, "carol").await;
-    let first = row(add(&mut tx, bob, 1, "1", true).await);
-    let second = row(add(&mut tx, bob, 2, "2", true).await);
-    let other = row(add(&mut tx, carol, 3, "3", true).await);
-    for (message, conversation) in [(first, bob), (second, bob), (other, carol)] {
-        outbox::add(&mut tx, message, conversation, b"envelope", 10)
-            .await
-            .unwrap();
-    }
+    let first = send(&mut tx, bob, 1).await;
+    send(&mut tx, bob, 2).await;
+    let other = send(&mut tx, carol, 3).await;
     tx.commit().await.unwrap();
     assert!(outbox::find_due(&store, 9).await.unwrap().is_none());
     let due = outbox::find_due(&store, 10).await.unwrap().unwrap();
@@ -178,20 +203,42 @@ async fn a_message_waits_for_the_earlier_one_of_its_conversation() {
 }
 
 #[tokio::test]
+async fn what_is_sent_is_stored_queued_told_and_remembered_together() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let first = send(&mut tx, bob, 1).await;
+    send(&mut tx, bob, 2).await;
+    let remembered = outbox::find_client_ref(&mut tx, "app", "ref").await;
+    let remembered = remembered.unwrap().unwrap();
+    assert_eq!((remembered.message, remembered.digest), (first, [1; 32]));
+    tx.commit().await.unwrap();
+    assert_eq!(
+        outbox::find_due(&store, 10).await.unwrap().unwrap().message,
+        first
+    );
+    assert_eq!(outbox::count(&store).await.unwrap(), (2, 0));
+    let told = events::list(&store, 0, 9).await.unwrap();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0].message_id, Some(MessageId::from_bytes([1; 16])));
+    assert_eq!(told[0].state, Some(RecipientState::Queued));
+    assert_eq!(told[0].user_id.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
 async fn recipients_keep_their_state_and_reason() {
     let (_dir, store) = fresh().await;
     let mut tx = store.begin().await.unwrap();
     let bob = with(&mut tx, "bob").await;
-    let message = row(add(&mut tx, bob, 1, "1", true).await);
+    let message = send(&mut tx, bob, 1).await;
     let mut recipient = Recipient {
         user_id: user("bob"),
         state: RecipientState::Queued,
         reason: None,
-        changed_ms: 1,
+        changed_ms: 10,
     };
-    messages::add_recipient(&mut tx, message, &recipient)
-        .await
-        .unwrap();
+    let listed = messages::list_recipients(&mut tx, message).await.unwrap();
+    assert_eq!(listed, [recipient.clone()]);
     recipient.state = RecipientState::Failed;
     recipient.reason = Some(StateReason::Expired);
     messages::set_recipient(&mut tx, message, &recipient)

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use connect_api::errors::ErrorCode;
 use connect_api::method::{Method, Needs};
 use connect_service::session::Phase;
+use connect_service::unlocked::Unlocked;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::{Methods, RpcModule};
 use jsonrpsee::types::ErrorObjectOwned;
@@ -55,9 +57,13 @@ where
             let work = async {
                 let caller = caller.ok_or(Failure::internal("no caller"))?;
                 caller.principal.may(M::ACCESS)?;
-                check_state(&context, M::NEEDS)?;
+                let session = check_state(&context, M::NEEDS)?;
                 let params = decode::decode::<M::Params>(params.as_str())?;
-                handle(Arc::clone(&context), caller, params).await
+                tokio::select! {
+                    biased;
+                    answered = handle(Arc::clone(&context), caller, params) => answered,
+                    () = locked(session) => Err(ErrorCode::Locked.into()),
+                }
             };
             let answered: Result<M::Answer, ErrorObjectOwned> = work
                 .await
@@ -68,14 +74,23 @@ where
     Ok(())
 }
 
-/// The state is told before the parameters are looked at: an app that waits for an unlock learns it first.
-fn check_state(context: &Context, needs: Needs) -> Result<(), Failure> {
+/// The state is told before the parameters are looked at: an app that waits for an unlock learns it first. Gives the
+/// open session of a method that needs one.
+fn check_state(context: &Context, needs: Needs) -> Result<Option<Arc<Unlocked>>, Failure> {
     match needs {
-        Needs::Nothing => Ok(()),
+        Needs::Nothing => Ok(None),
         Needs::Enrolled => match context.session.phase() {
             Phase::Unenrolled => Err(connect_service::error::Error::NotEnrolled.into()),
-            _ => Ok(()),
+            _ => Ok(None),
         },
-        Needs::Unlocked => Ok(context.session.unlocked().map(drop)?),
+        Needs::Unlocked => Ok(Some(context.session.unlocked()?)),
+    }
+}
+
+/// A call that waits for the relay holds the keys: it ends with the session that it began in.
+async fn locked(session: Option<Arc<Unlocked>>) {
+    match session {
+        Some(session) => session.ended().await,
+        None => std::future::pending().await,
     }
 }
