@@ -35,8 +35,12 @@ impl Nonce {
     }
 }
 
-/// Spends the nonces of a whole group in one statement; answers those that were never seen before.
-pub(super) async fn spend(tx: &mut Tx, nonces: &[Nonce]) -> Result<HashSet<Key>, sqlx::Error> {
+/// Begins the transaction of a whole group and spends its nonces, in one trip to the database's thread; answers those
+/// that were never seen before.
+pub(super) async fn begin_spending(
+    tx: &mut Tx,
+    nonces: &[Nonce],
+) -> Result<HashSet<Key>, sqlx::Error> {
     let mut list = String::from("[");
     for Nonce {
         user,
@@ -54,11 +58,15 @@ pub(super) async fn spend(tx: &mut Tx, nonces: &[Nonce]) -> Result<HashSet<Key>,
         );
     }
     if list.len() == 1 {
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut tx.connection)
+            .await?;
         return Ok(HashSet::new());
     }
     list.push(']');
     let fresh = sqlx::query(
-        "INSERT INTO nonces (user, nonce, expires_ms)
+        "BEGIN IMMEDIATE;
+         INSERT INTO nonces (user, nonce, expires_ms)
          SELECT value ->> 0, unhex(value ->> 1), value ->> 2 FROM json_each(?) WHERE true
          ON CONFLICT DO NOTHING RETURNING user, nonce",
     )

@@ -171,11 +171,8 @@ async fn attempt(
     batch: &mut [Box<dyn Pending>],
     savepoints: bool,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut tx.connection)
-        .await?;
     let nonces: Vec<Nonce> = batch.iter().filter_map(|pending| pending.nonce()).collect();
-    let mut fresh = nonces::spend(tx, &nonces).await?;
+    let mut fresh = nonces::begin_spending(tx, &nonces).await?;
     for pending in batch {
         if pending
             .nonce()
