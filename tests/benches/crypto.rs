@@ -1,28 +1,32 @@
 //! P13 and the box itself: 200 bytes with a cached secret, and a group of 500, against libsodium.
 #![expect(unsafe_code, reason = "libsodium, the yardstick, is C")]
 
+#[expect(dead_code, reason = "all of it is too short to be timed alone")]
 mod support;
+
+use std::time::Duration;
 
 use connect_core::boxes::SharedSecret;
 use connect_core::inbound::{self, Candidate, Reader, Standing};
 use connect_core::message::{Payload, Text};
+use connect_core::nonce::Nonce;
 use connect_core::outbound::{Draft, Recipient, Sender, seal};
 use connect_core::secret::BoxSecretKey;
 use connect_proto::ids::{InstallationId, MessageId, UserId};
 use connect_proto::keys::BoxPublicKey;
 use connect_proto::wire;
+use criterion::Criterion;
 use libsodium_sys::{
     crypto_box_beforenm, crypto_box_easy_afternm, crypto_box_open_easy_afternm, sodium_init,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use support::{heading, in_turn, row, time};
+use support::{Samples, heading, in_turn, row, time_batches};
 
 const BYTES: usize = 200;
 /// What a message of 200 bytes is padded to (D6).
 const PADDED: usize = 512;
 const MEMBERS: usize = 500;
-const CALLS: usize = 2000;
 
 struct Person {
     user: UserId,
@@ -108,46 +112,90 @@ fn main() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let mut send = |recipients: &[Recipient<'_>]| sealed(&alice, &payload, recipients, &mut rng);
     let one = [to(&bob, &shared)];
+    let group: Vec<Recipient<'_>> = (0..MEMBERS).map(|_| to(&bob, &shared)).collect();
     let envelope = send(&one);
     assert_eq!(envelope.sealed[0].r#box.len(), PADDED + 16);
+    let nonce = Nonce::from_bytes([3; 24]);
+    let plain = [b'a'; PADDED];
+    // The order of the bytes is NaCl's on both sides: each opens what the other sealed.
+    let boxed = shared.seal(&nonce, &plain);
+    sodium.seal();
+    assert_eq!(boxed, sodium.sealed);
 
-    heading(
-        "crypto: messages of 200 bytes against libsodium's box of 512 (D6), secrets cached (D5)",
+    let mut bench = Bench::new();
+    bench.pair(
+        "a box of 512 bytes sealed",
+        || drop(shared.seal(&nonce, &plain)),
+        || sodium.seal(),
     );
-    let (a, b) = in_turn(
-        || time(CALLS, || drop(send(&one))),
-        || time(CALLS, || sodium.seal()),
+    bench.pair(
+        "a box of 512 bytes opened",
+        || drop(back.open(&nonce, &boxed).expect("opened")),
+        || sodium.open(),
     );
-    row(
-        "a message bound, padded and sealed, p50",
-        a.percentile(50),
-        b.percentile(50),
-        "µs",
-        "",
+    bench.pair(
+        "a message bound, padded and sealed",
+        || drop(send(&one)),
+        || sodium.seal(),
     );
-    let (a, b) = in_turn(
-        || time(CALLS, || open(&envelope, &alice, &bob, &back)),
-        || time(CALLS, || sodium.open()),
+    bench.pair(
+        "a message opened and checked",
+        || open(&envelope, &alice, &bob, &back),
+        || sodium.open(),
     );
-    row(
-        "a message opened and checked, p50",
-        a.percentile(50),
-        b.percentile(50),
-        "µs",
-        "",
+    bench.pair(
+        "a group of 500 sealed",
+        || drop(send(&group)),
+        || (0..MEMBERS).for_each(|_| sodium.seal()),
     );
-    let group: Vec<Recipient<'_>> = (0..MEMBERS).map(|_| to(&bob, &shared)).collect();
-    let (a, b) = in_turn(
-        || time(20, || drop(send(&group))),
-        || time(20, || (0..MEMBERS).for_each(|_| sodium.seal())),
-    );
-    row(
-        "a group of 500 sealed, p50",
-        a.percentile(50),
-        b.percentile(50),
-        "µs",
-        "P13 seals",
-    );
+    bench.print();
+}
+
+/// Each pair is measured twice: by criterion, which tells how it changed since the last run, and in turn, for the ratio.
+struct Bench {
+    criterion: Criterion,
+    rows: Vec<(&'static str, Samples, Samples)>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let criterion = Criterion::default()
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(1))
+            .configure_from_args();
+        Self {
+            criterion,
+            rows: Vec::new(),
+        }
+    }
+
+    fn pair(&mut self, what: &'static str, mut ours: impl FnMut(), mut yardstick: impl FnMut()) {
+        let mut group = self.criterion.benchmark_group(what);
+        group.bench_function("ours", |bencher| bencher.iter(&mut ours));
+        group.bench_function("libsodium", |bencher| bencher.iter(&mut yardstick));
+        group.finish();
+        let (a, b) = in_turn(|| time_batches(&mut ours), || time_batches(&mut yardstick));
+        self.rows.push((what, a, b));
+    }
+
+    fn print(&self) {
+        heading(
+            "crypto: messages of 200 bytes and libsodium's box of 512 (D6), secrets cached (D5); p50",
+        );
+        for (what, ours, sodium) in &self.rows {
+            row(
+                what,
+                ours.percentile(50),
+                sodium.percentile(50),
+                "µs",
+                if what.contains("group") {
+                    "P13: the seals"
+                } else {
+                    ""
+                },
+            );
+        }
+    }
 }
 
 fn to<'a>(person: &'a Person, shared: &'a SharedSecret) -> Recipient<'a> {

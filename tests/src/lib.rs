@@ -2,10 +2,14 @@
 
 pub mod binaries;
 pub mod chosen;
+pub mod fake_relay;
 pub mod hsalsa;
+pub mod mallory;
+pub mod mischief;
 pub mod processes;
 pub mod python;
 pub mod raw;
 pub mod sandbox;
+pub mod schema;
 pub mod vectors;
 pub mod world;

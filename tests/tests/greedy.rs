@@ -30,7 +30,7 @@ fn resident(pid: u32) -> Result<u64> {
 }
 
 /// Runs the greedy client until it has done everything, and then until `enough`.
-fn greedy(socket: &Path, done: &AtomicBool, enough: std::sync::mpsc::Receiver<()>) -> Result<()> {
+fn greedy(socket: &Path, done: &AtomicBool, enough: &std::sync::mpsc::Receiver<()>) -> Result<()> {
     let mut child = Command::new("python3")
         .arg(GREEDY)
         .arg(socket)
@@ -50,7 +50,10 @@ fn greedy(socket: &Path, done: &AtomicBool, enough: std::sync::mpsc::Receiver<()
     enough.recv().ok();
     drop(child.stdin.take());
     let ended = child.wait()?;
-    ensure!(last == "done" && ended.success(), "it came as far as {last:?}");
+    ensure!(
+        last == "done" && ended.success(),
+        "it came as far as {last:?}"
+    );
     Ok(())
 }
 
@@ -80,7 +83,7 @@ async fn a_greedy_client_neither_fills_the_memory_nor_delays_a_polite_one() -> R
     let (enough, until_enough) = std::sync::mpsc::channel();
     let greedy = tokio::task::spawn_blocking({
         let (socket, done) = (socket.clone(), Arc::clone(&done));
-        move || greedy(&socket, &done, until_enough)
+        move || greedy(&socket, &done, &until_enough)
     });
     let (mut samples, mut most) = (Vec::new(), before);
     while samples.len() < SAMPLES || !(done.load(Ordering::SeqCst) || greedy.is_finished()) {

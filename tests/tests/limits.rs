@@ -1,6 +1,8 @@
 //! Every limit of the socket, exceeded: the greedy client is told or cut off, and the polite one notices nothing.
 
 use anyhow::{Context as _, Result};
+use connect_proto::routes;
+use connect_tests::fake_relay::FakeRelay;
 use connect_tests::raw::{Raw, outcome};
 use connect_tests::world::{PIN, World, unhurried};
 use connectd::limits::Limits;
@@ -84,11 +86,22 @@ async fn whoever_reads_nothing_is_cut_off_and_the_others_are_served() -> Result<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_connections_than_allowed_are_refused_until_one_ends() -> Result<()> {
-    let world = World::new().await?;
-    let limits = Limits {
+    let of_a_user = Limits {
         connections_per_uid: 3,
         ..unhurried()
     };
+    let in_all = Limits {
+        connections: 3,
+        ..unhurried()
+    };
+    for limits in [of_a_user, in_all] {
+        three_at_a_time(limits).await?;
+    }
+    Ok(())
+}
+
+async fn three_at_a_time(limits: Limits) -> Result<()> {
+    let world = World::new().await?;
     let alice = world.stranger_with("alice", limits).await?;
     let mut open = Vec::new();
     for _ in 0..3 {
@@ -108,6 +121,46 @@ async fn more_connections_than_allowed_are_refused_until_one_ends() -> Result<()
         }
     }
     Ok(())
+}
+
+/// One of its calls may be under way at a time, whichever the limit; the relay never says a word.
+async fn one_at_a_time(limits: Limits) -> Result<()> {
+    let mut world = World::new().await?;
+    let limits = Limits {
+        call_s: 1,
+        ..limits
+    };
+    let relay = FakeRelay::in_place_of(&mut world).await?;
+    relay.keeps_silent_on(routes::LOOKUP);
+    let alice = daemon(&world, limits).await?;
+    let mut hanging = Raw::connect(alice.endpoint.path()).await?;
+    let mut behind = Raw::connect(alice.endpoint.path()).await?;
+    hanging
+        .ask("contacts.add", json!({"user_id": "bob"}))
+        .await?;
+    relay.left_somebody_waiting().await;
+    behind.ask("system.health", json!({})).await?;
+    tokio::select! {
+        biased;
+        line = behind.line() => anyhow::bail!("{line:?} came before its turn"),
+        line = hanging.line() => assert_eq!(outcome(&line?.context("an answer")?), "timeout"),
+    }
+    assert_eq!(outcome(&behind.line().await?.context("an answer")?), "ok");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_one_app_and_calls_in_all_wait_for_their_turn() -> Result<()> {
+    one_at_a_time(Limits {
+        calls_per_app: 1,
+        ..unhurried()
+    })
+    .await?;
+    one_at_a_time(Limits {
+        calls: 1,
+        ..unhurried()
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

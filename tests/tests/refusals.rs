@@ -1,28 +1,14 @@
 //! What is refused through the socket, and with which of the closed set of errors.
 
 use anyhow::{Context as _, Result};
-use connect_api::account::{Enroll, EnrollParams};
-use connect_api::errors::ErrorCode;
-use connect_api::events::EventBody;
 use connect_api::method::Needs;
 use connect_api::openrpc;
-use connect_api::session::Pin;
 use connect_tests::raw::{Raw, outcome};
-use connect_tests::world::{PIN, Person, World, refusal};
+use connect_tests::world::{PIN, Person, World};
 use serde_json::{Value, json};
 
 async fn raw(person: &Person) -> Result<Raw> {
     Raw::connect(person.endpoint.path()).await
-}
-
-async fn enroll_with(
-    world: &World,
-    person: &Person,
-    change: impl FnOnce(&mut EnrollParams),
-) -> Result<ErrorCode> {
-    let mut params = world.enrollment(&person.name).await?;
-    change(&mut params);
-    refusal(person.client.call::<Enroll>(params).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,108 +33,6 @@ async fn a_wrong_pin_counts_down_and_then_has_to_wait() -> Result<()> {
         .as_u64()
         .context("a wait")?;
     assert!((1..=30_000).contains(&wait), "{wait}");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_relay_with_another_tls_key_or_authority_is_refused_and_nothing_is_left() -> Result<()> {
-    let world = World::new().await?;
-    let alice = world.stranger("alice").await?;
-    let other = World::new().await?;
-    let pins = other.pins();
-    let code = enroll_with(&world, &alice, |params| params.relay_pins = pins).await?;
-    assert_eq!(code, ErrorCode::PinMismatch);
-    let ca = other.ca_pem()?;
-    let code = enroll_with(&world, &alice, |params| params.relay_ca_pem = Some(ca)).await?;
-    assert_eq!(code, ErrorCode::RelayUnreachable);
-    let mut raw = raw(&alice).await?;
-    let hello = raw.call("system.hello", json!({})).await?;
-    assert_eq!(hello["result"]["state"], "unenrolled");
-    alice
-        .client
-        .call::<Enroll>(world.enrollment("alice").await?)
-        .await?;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_code_is_good_once_for_its_user_and_for_a_day() -> Result<()> {
-    let world = World::new().await?;
-    let alice = world.person("alice").await?;
-    let bob = world.stranger("bob").await?;
-    let params = world.enrollment("bob").await?;
-    world.advance(24 * 3_600_000 + 1);
-    let expired = refusal(bob.client.call::<Enroll>(params).await)?;
-    assert_eq!(expired, ErrorCode::Invalid);
-    for wrong in ["bob/00000-00000-00000-00000-00000-0", "bob", "nobody/x", ""] {
-        let code = enroll_with(&world, &bob, |params| {
-            wrong.clone_into(&mut params.enrollment_code.0);
-        })
-        .await?;
-        assert_eq!(code, ErrorCode::Invalid, "{wrong:?}");
-    }
-    let again = refusal(
-        alice
-            .client
-            .call::<Enroll>(world.enrollment("alice").await?)
-            .await,
-    )?;
-    assert_eq!(again, ErrorCode::Invalid, "enrolled already");
-    bob.client
-        .call::<Enroll>(world.enrollment("bob").await?)
-        .await?;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_installation_replaces_the_first_only_where_that_is_said() -> Result<()> {
-    let world = World::new().await?;
-    let alice = world.person("alice").await?;
-    let bob = world.person("bob").await?;
-    alice.adds(&bob).await?;
-    let first = alice.writes(&bob, "to the old one").await?;
-    bob.receives(&first).await?;
-    let mut again = world.stranger("bob-again").await?;
-    "bob".clone_into(&mut again.name);
-    let code = enroll_with(&world, &again, |_| {}).await?;
-    assert_eq!(code, ErrorCode::Invalid);
-    let mut params = world.enrollment("bob").await?;
-    params.replace_existing_installation = true;
-    again.client.call::<Enroll>(params).await?;
-    alice
-        .sees(|body| matches!(body, EventBody::KeyChanged { user_id } if user_id == "bob"))
-        .await?;
-    let second = alice.writes(&again, "to the new one").await?;
-    assert_eq!(again.receives(&second).await?.text, "to the new one");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn bad_enrollments_name_the_field() -> Result<()> {
-    let world = World::new().await?;
-    let alice = world.stranger("alice").await?;
-    let good = serde_json::to_value(world.enrollment("alice").await?)?;
-    let mut raw = raw(&alice).await?;
-    let long = "a".repeat(257);
-    for (field, value, reason) in [
-        ("relay_url", json!("http://relay"), "not_supported"),
-        ("relay_url", json!("https://relay/path"), "malformed"),
-        ("relay_pins", json!([]), "too_short"),
-        ("relay_pins", json!(["sha1/x", "y"]), "malformed"),
-        ("relay_ca_pem", json!("no pem"), "malformed"),
-        ("display_name", json!(" "), "empty"),
-        ("display_name", json!(long), "too_long"),
-        ("profession", json!("a\u{1b}[31m"), "malformed"),
-        ("pin", json!("1234"), "too_short"),
-        ("user_id", json!("no spaces"), "malformed"),
-    ] {
-        let mut params = good.clone();
-        params[field] = value;
-        let answer = raw.call("account.enroll", params).await?;
-        assert_eq!(outcome(&answer), "invalid", "{field}");
-        assert_eq!(answer["error"]["data"]["field"], field);
-        assert_eq!(answer["error"]["data"]["reason"], reason, "{field}");
-    }
     Ok(())
 }
 
@@ -208,54 +92,6 @@ async fn every_method_tells_the_state_that_it_needs() -> Result<()> {
         }
     }
     assert_eq!(cells, 3 * openrpc::methods().len());
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_that_are_none_are_refused_and_harm_nothing() -> Result<()> {
-    let world = World::new().await?;
-    let alice = world.person("alice").await?;
-    let mut raw = raw(&alice).await?;
-    for (line, code) in [
-        ("", -32700),
-        ("{", -32700),
-        ("[]", -32600),
-        (
-            r#"[{"jsonrpc":"2.0","id":1,"method":"system.hello"}]"#,
-            -32600,
-        ),
-        (r#"{"jsonrpc":"2.0","method":"system.hello"}"#, -32600),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"no.such"}"#, -32601),
-        (
-            r#"{"jsonrpc":"2.0","id":1,"method":"system.hello","params":[]}"#,
-            -32602,
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":1,"method":"system.hello","params":{"who":1}}"#,
-            -32602,
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":1,"method":"messages.get"}"#,
-            -32602,
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":1,"method":"messages.get","params":{"message_id":7}}"#,
-            -32602,
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":1,"method":"messages.get","params":{"message_id":"zz"}}"#,
-            -32014,
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":1,"method":"system.hello","params":{"api_version":99}}"#,
-            -32014,
-        ),
-    ] {
-        let answer = raw.say(line).await?;
-        assert_eq!(answer["error"]["code"], code, "{line}: {answer}");
-        assert!(answer["error"]["data"]["ref"].is_string());
-    }
-    assert_eq!(raw.outcome("system.health", json!({})).await?, "ok");
     Ok(())
 }
 
@@ -333,6 +169,47 @@ async fn sends_are_refused_by_name() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_place_in_a_conversation_is_one_of_its_own_messages() -> Result<()> {
+    let world = World::new().await?;
+    let alice = world.person("alice").await?;
+    let bob = world.person("bob").await?;
+    let carol = world.person("carol").await?;
+    alice.adds(&bob).await?;
+    alice.adds(&carol).await?;
+    alice.writes(&bob, "to bob").await?;
+    let foreign = alice.writes(&carol, "to carol").await?;
+    let mut raw = raw(&alice).await?;
+    let to_bob = json!({"user": "bob"});
+    for (method, params) in [
+        (
+            "messages.mark_read",
+            json!({"conversation": to_bob, "up_to": foreign}),
+        ),
+        (
+            "messages.mark_read",
+            json!({"conversation": {"user": "dave"}, "up_to": foreign}),
+        ),
+        (
+            "messages.list",
+            json!({"conversation": to_bob, "after": foreign}),
+        ),
+        (
+            "messages.list",
+            json!({"conversation": to_bob, "before": foreign}),
+        ),
+        (
+            "messages.send",
+            json!({"conversation": to_bob, "text": "re", "reply_to": foreign}),
+        ),
+    ] {
+        assert_eq!(raw.outcome(method, params).await?, "not_found", "{method}");
+    }
+    let params = json!({"conversation": to_bob, "after": foreign, "before": foreign});
+    assert_eq!(raw.outcome("messages.list", params).await?, "invalid");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_client_ref_a_hundred_times_at_once_is_one_message() -> Result<()> {
     let world = World::new().await?;
     let alice = world.person("alice").await?;
@@ -351,20 +228,5 @@ async fn the_same_client_ref_a_hundred_times_at_once_is_one_message() -> Result<
     let last = alice.writes(&bob, "behind it").await?;
     bob.receives(&last).await?;
     assert_eq!(bob.reads(&alice).await?.len(), 2);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pin_is_told_in_no_error() -> Result<()> {
-    let world = World::new().await?;
-    let alice = world.stranger("alice").await?;
-    let secret = "canary-pin-0123456789";
-    let mut params = serde_json::to_value(world.enrollment("alice").await?)?;
-    params["pin"] = json!(secret);
-    params["relay_pins"] = json!(secret);
-    let answer = raw(&alice).await?.call("account.enroll", params).await?;
-    assert_eq!(outcome(&answer), "invalid_params");
-    assert!(!answer.to_string().contains(secret));
-    assert_eq!(format!("{:?}", Pin::new(secret.to_owned())), "Pin(..)");
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! How the socket behaves towards clients that do things their own way.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use anyhow::{Context as _, Result};
+use connect_tests::raw::Raw;
 use connect_tests::world::World;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
@@ -74,6 +77,40 @@ async fn a_subscription_goes_on_after_a_lock_without_hole_or_double() -> Result<
     assert!(types.contains(&"session_locked".to_owned()), "{types:?}");
     let expected: Vec<u64> = (1..=ids.len() as u64).collect();
     assert_eq!(ids, expected);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_number_is_too_large_for_a_place_in_the_log() -> Result<()> {
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.fetch_add(1, Ordering::SeqCst);
+        tell(panic);
+    }));
+    let world = World::new().await?;
+    let alice = world.person("alice").await?;
+    let mut raw = Raw::connect(alice.endpoint.path()).await?;
+    let mut id = 0;
+    for after in [1 << 53, i64::MAX as u64, u64::MAX - 1, u64::MAX] {
+        let listed = raw.call("events.list", json!({"after": after})).await?;
+        assert_eq!(listed["result"]["items"], json!([]), "{after}");
+        let subscription = raw
+            .call("events.subscribe", json!({"after": after}))
+            .await?;
+        assert!(subscription["result"].is_u64(), "{subscription}");
+        // Far ahead of the log: nothing is replayed before the next answer, or in its stead.
+        id = raw.ask("system.health", json!({})).await?;
+        let answer = raw.line().await?.context("an answer")?;
+        assert_eq!(answer["id"], id, "after {after}: {answer}");
+    }
+    // Nor behind it: what waits for an event this late hears of none.
+    alice.adds(&world.person("bob").await?).await?;
+    raw.ask("system.health", json!({})).await?;
+    let answer = raw.line().await?.context("an answer")?;
+    assert_eq!(answer["id"], id + 1, "{answer}");
+    // A subscription that panics ends in silence.
+    assert_eq!(PANICS.load(Ordering::SeqCst), 0);
     Ok(())
 }
 

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const ROUNDS: usize = 7;
+const BATCHES: usize = 40;
+/// How long one takes, about.
+const BATCH: Duration = Duration::from_micros(200);
 
 /// Durations of single calls.
 #[derive(Debug, Default, Clone)]
@@ -38,6 +41,21 @@ pub fn time(times: usize, mut call: impl FnMut()) -> Samples {
         let began = Instant::now();
         call();
         samples.add(began.elapsed());
+    }
+    samples
+}
+
+/// For what is too short to be timed alone: each sample is the mean of a batch.
+pub fn time_batches(mut call: impl FnMut()) -> Samples {
+    let began = Instant::now();
+    call();
+    let size = (BATCH.as_nanos() / began.elapsed().as_nanos().max(1)).clamp(1, 1000);
+    let size = u32::try_from(size).expect("at most 1000");
+    let mut samples = Samples::default();
+    for _ in 0..BATCHES {
+        let began = Instant::now();
+        (0..size).for_each(|_| call());
+        samples.add(began.elapsed() / size);
     }
     samples
 }

@@ -1,0 +1,116 @@
+//! A user whose keys a test holds in its own hands: honest envelopes, and any other.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use connect_core::nonce::Nonce;
+use connect_core::padding::pad;
+use connect_core::secret::BoxSecretKey;
+use connect_proto::bundle::{self, Bundle};
+use connect_proto::hash::sha256;
+use connect_proto::ids::{InstallationId, UserId};
+use connect_proto::sign::SignSecretKey;
+use connect_proto::{codec, wire};
+
+const INSTALLATION: [u8; 8] = [4; 8];
+
+/// Never the same twice.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+fn next() -> u128 {
+    u128::from(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+#[derive(Debug)]
+pub struct Mallory {
+    pub user_id: UserId,
+    box_key: BoxSecretKey,
+    sign_key: SignSecretKey,
+}
+
+impl Mallory {
+    pub fn new(user_id: UserId) -> Self {
+        let seed = |what: &str| sha256(format!("{user_id}/{what}").as_bytes());
+        Self {
+            box_key: BoxSecretKey::from_bytes(&seed("box")),
+            sign_key: SignSecretKey::from_seed(&seed("sign")),
+            user_id,
+        }
+    }
+
+    /// What a directory says of such a user.
+    pub fn entry(&self, state: wire::KeyState, changed_ms: u64) -> wire::DirectoryEntry {
+        let bundle = Bundle {
+            user_id: self.user_id.clone(),
+            installation_id: InstallationId::from_bytes(INSTALLATION),
+            box_key: self.box_key.public_key(),
+            sign_key: self.sign_key.public_key(),
+            created_ms: 1,
+            revision: 1,
+            previous_digest: None,
+        };
+        let mut published = wire::PublishedKey {
+            bundle: Some(bundle::sign(&bundle, &self.sign_key, None)),
+            changed_ms,
+            ..Default::default()
+        };
+        published.set_state(state);
+        wire::DirectoryEntry {
+            user_id: self.user_id.to_string(),
+            revision: 1,
+            keys: vec![published],
+            ..Default::default()
+        }
+    }
+
+    /// An honest text, before it is put into its box.
+    pub fn text(&self, to: &Bundle, body: &str, now_ms: u64) -> wire::Inner {
+        wire::Inner {
+            version: 1,
+            message_id: next().to_be_bytes().to_vec(),
+            timestamp_ms: now_ms,
+            sender_id: self.user_id.to_string(),
+            sender_box_key: self.box_key.public_key().to_vec(),
+            recipient_id: to.user_id.to_string(),
+            recipient_box_key: to.box_key.to_vec(),
+            installation_id: INSTALLATION.to_vec(),
+            sequence: 1,
+            payload: Some(wire::inner::Payload::Text(wire::Text {
+                body: body.to_owned(),
+                reply_to: None,
+            })),
+            ..Default::default()
+        }
+    }
+
+    /// Puts what is inside into an envelope that says the same.
+    pub fn sealed(&self, to: &Bundle, inner: &wire::Inner) -> wire::Envelope {
+        let padded =
+            pad(&codec::encode(inner)).map_or_else(|_| Vec::new(), |padded| padded.to_vec());
+        self.boxed(to, inner, &padded)
+    }
+
+    /// An envelope that says what `outside` says, around a box with just these bytes.
+    pub fn boxed(&self, to: &Bundle, outside: &wire::Inner, plaintext: &[u8]) -> wire::Envelope {
+        let mut nonce = [0; 24];
+        nonce[8..].copy_from_slice(&next().to_be_bytes());
+        let nonce = Nonce::from_bytes(nonce);
+        let sealed = wire::Sealed {
+            recipient_id: to.user_id.to_string(),
+            sender_key_id: self.box_key.public_key().key_id().to_vec(),
+            recipient_key_id: to.box_key.key_id().to_vec(),
+            nonce: nonce.as_bytes().to_vec(),
+            r#box: self
+                .box_key
+                .shared_with(&to.box_key)
+                .seal(&nonce, plaintext),
+        };
+        wire::Envelope {
+            message_id: outside.message_id.clone(),
+            timestamp_ms: outside.timestamp_ms,
+            sender_id: outside.sender_id.clone(),
+            group_id: outside.group_id.clone(),
+            sealed: vec![sealed],
+            ..Default::default()
+        }
+    }
+}

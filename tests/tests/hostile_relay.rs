@@ -1,0 +1,155 @@
+//! A relay that lies, repeats itself or talks nonsense, and what a daemon makes of it.
+
+use anyhow::{Context as _, Result, bail};
+use connect_api::events::EventBody;
+use connect_api::messages::{Get, MessageParams};
+use connect_proto::{codec, wire};
+use connect_tests::fake_relay::Reply;
+use connect_tests::mischief::{Story, said};
+use connect_tests::raw::Raw;
+use connect_tests::world::Person;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_wrong_with_an_envelope_it_is_put_aside_by_name_and_blocks_nothing()
+-> Result<()> {
+    let story = Story::new().await?;
+    let mut cases = story.bad_outside();
+    cases.extend(story.bad_inside());
+    cases.extend(story.bad_keys()?);
+    cases.push(("binding_mismatch", story.reflected().await?));
+    let (reasons, mut page): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    page.push(story.honest("honest"));
+    let count = page.len();
+    story.relay.replies(Reply::Page(page));
+
+    let mut told = Vec::new();
+    let mut events = story.alice.events();
+    while let Some(event) = events.next().await {
+        match event?.body {
+            EventBody::MessageQuarantined { reason, .. } => told.push(reason),
+            EventBody::MessageReceived(received) => {
+                assert_eq!(
+                    story.alice.receives(&received.message_id).await?.text,
+                    "honest"
+                );
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(told, reasons);
+    let numbers = story.relay.acknowledged(count).await;
+    assert_eq!(numbers, (1..=count as u64).collect::<Vec<_>>());
+    nothing_but_the_honest_one_is_shown(&story.alice, reasons.len()).await
+}
+
+async fn nothing_but_the_honest_one_is_shown(alice: &Person, refused: usize) -> Result<()> {
+    let mut raw = Raw::connect(alice.endpoint.path()).await?;
+    let health = raw.call("system.health", json!({})).await?;
+    assert_eq!(health["result"]["inbox"]["quarantined"], refused);
+    let listed = raw.call("conversations.list", json!({})).await?;
+    let items = listed["result"]["items"].as_array().context("items")?;
+    assert_eq!(items.len(), 1);
+    let params = json!({"conversation": items[0]["conversation"]});
+    let listed = raw.call("messages.list", params).await?;
+    let items = listed["result"]["items"].as_array().context("items")?;
+    let texts: Vec<_> = items.iter().map(|item| item["text"].as_str()).collect();
+    assert_eq!(texts, [Some("honest"), Some("to mallory")]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_twice_is_one_message_and_other_content_under_its_id_a_conflict() -> Result<()> {
+    let story = Story::new().await?;
+    let first = story.text("first");
+    let mut other = first.clone();
+    other.payload = Some(said("other", None));
+    let mut last = story.text("last");
+    last.sequence = 3;
+    let (first, other) = (
+        story.mallory.sealed(&story.to, &first),
+        story.mallory.sealed(&story.to, &other),
+    );
+    // Twice in one page, boxed anew in another, and out of order: the order is told, and nothing waits for it.
+    story.relay.replies(Reply::Page(vec![
+        story.mallory.sealed(&story.to, &last),
+        first.clone(),
+        first.clone(),
+    ]));
+    story.relay.replies(Reply::Page(vec![first.clone(), other]));
+    story
+        .relay
+        .replies(Reply::Page(vec![story.honest("the end")]));
+    let (mut texts, mut conflicts) = (Vec::new(), Vec::new());
+    let mut events = story.alice.events();
+    while texts.last().is_none_or(|text| text != "the end") {
+        match events.next().await.context("an event")??.body {
+            EventBody::MessageReceived(received) => {
+                let message_id = received.message_id;
+                let params = MessageParams { message_id };
+                texts.push(story.alice.client.call::<Get>(params).await?.text);
+            }
+            EventBody::MessageConflict { sender, message_id } => {
+                conflicts.push((sender, message_id));
+            }
+            EventBody::MessageQuarantined { reason, .. } => bail!("{reason}"),
+            _ => {}
+        }
+    }
+    assert_eq!(texts, ["last", "first", "the end"]);
+    let message_id = hex::encode(&first.message_id);
+    assert_eq!(conflicts, [("mallory".to_owned(), message_id.clone())]);
+    let params = MessageParams { message_id };
+    assert_eq!(story.alice.client.call::<Get>(params).await?.text, "first");
+    assert_eq!(story.relay.acknowledged(6).await, [1, 2, 3, 4, 5, 6]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_make_no_sense_are_survived_and_lead_nowhere() -> Result<()> {
+    let story = Story::new().await?;
+    let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let location = format!("location: https://{}/\r\n", elsewhere.local_addr()?);
+    let too_many = wire::EnvelopeList {
+        envelopes: vec![story.honest("too many"); 101],
+        more: true,
+    };
+    for nonsense in [
+        Reply::status(200, "", &[0xff; 100]),
+        Reply::status(200, "", &vec![0; 10 << 20]),
+        Reply::status(200, "", &codec::encode(&too_many)),
+        Reply::Endless,
+        Reply::Raw(b"SSH-2.0-OpenSSH\r\n".to_vec()),
+        Reply::status(500, "", b"oops"),
+        Reply::status(418, "", b""),
+        Reply::status(307, &location, b""),
+        Reply::status(401, "date: yesterday\r\n", b""),
+        Reply::status(429, "retry-after: never\r\n", b""),
+    ] {
+        story.relay.replies(nonsense);
+        // A good answer in between: the pauses stay short.
+        story.relay.replies(Reply::Page(Vec::new()));
+    }
+    story
+        .relay
+        .replies(Reply::Page(vec![story.honest("at last")]));
+    let received = story
+        .alice
+        .sees(|body| matches!(body, EventBody::MessageReceived(_)))
+        .await?;
+    let EventBody::MessageReceived(received) = received.body else {
+        bail!("another event")
+    };
+    assert_eq!(
+        story.alice.receives(&received.message_id).await?.text,
+        "at last"
+    );
+    let visited = tokio::select! {
+        biased;
+        _ = elsewhere.accept() => true,
+        () = std::future::ready(()) => false,
+    };
+    assert!(!visited, "a redirect was followed");
+    Ok(())
+}
