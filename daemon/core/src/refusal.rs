@@ -26,7 +26,7 @@ refusals! {
     NotAddressedToMe = "not_addressed_to_me",
     /// A nonce is not 24 bytes long (D1).
     BadNonce = "bad_nonce",
-    /// A patient case's message, which this version cannot read.
+    /// A group's or patient case's message, whose roster this version does not know.
     UnsupportedEnvelope = "unsupported_envelope",
     /// The directory has no keys for the sender.
     UnknownSender = "unknown_sender",

@@ -68,7 +68,7 @@ pub async fn enroll(session: &Session, request: Request) -> Result<(), Error> {
 }
 
 fn is_refusal(error: Error) -> bool {
-    matches!(error, Error::Invalid { .. } | Error::PinMismatch)
+    matches!(error, Error::Invalid { .. })
 }
 
 fn check(session: &Session, request: &Request) -> Result<RelayAddress, Error> {
@@ -188,6 +188,8 @@ async fn finish(
     draft.store.close().await;
     let account_dir = session.account_dir();
     rename_durably(dir, &account_dir, session.state_dir())?;
+    // From here on the account is there, whatever comes in between.
+    session.is_locked_from_now_on();
     // The request stays until the rename is done: a crash before it starts over with the same keys.
     session.enter(draft.keys, &account_dir).await
 }

@@ -132,9 +132,10 @@ impl Session {
             Err(Error::Locked) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let mut journal = Journal::begin(&unlocked).await?;
-        journal.note(EventKind::SessionLocked).await?;
-        journal.commit().await?;
+        // A disk that takes no event must not keep the keys in memory.
+        if let Err(error) = note_lock(&unlocked).await {
+            tracing::warn!(%error, "the lock was not written down");
+        }
         self.leave(&unlocked).await;
         Ok(())
     }
@@ -196,6 +197,11 @@ impl Session {
         Vault::new(dir, self.config.keystore.clone(), self.config.kdf_cost)
     }
 
+    /// An account is there, and its keys are closed.
+    pub(crate) fn is_locked_from_now_on(&self) {
+        self.phase.send_replace(Phase::Locked);
+    }
+
     pub(crate) fn account_dir(&self) -> PathBuf {
         self.config.state_dir.join(ACCOUNT_DIR)
     }
@@ -207,6 +213,12 @@ impl Session {
     pub(crate) fn state_dir(&self) -> &Path {
         &self.config.state_dir
     }
+}
+
+async fn note_lock(unlocked: &Unlocked) -> Result<(), Error> {
+    let mut journal = Journal::begin(unlocked).await?;
+    journal.note(EventKind::SessionLocked).await?;
+    Ok(journal.commit().await?)
 }
 
 fn start_loops(unlocked: &Arc<Unlocked>) {

@@ -27,6 +27,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// An envelope list's own framing comes on top of what it carries.
 const MAX_LIST: usize = routes::MAX_RECEIVE_BYTES + (64 << 10);
 const MAX_ENTRIES: usize = 4 << 20;
+/// No relay keeps the daemon waiting for longer than this, nor hurries it below a second.
+const LONGEST_RETRY_S: u64 = 300;
 const BUILD_NUMBER: u32 = 1;
 
 /// Who signs.
@@ -320,5 +322,5 @@ fn refused(response: &Response) -> UplinkError {
 fn retry_after_ms(response: &Response) -> Option<u64> {
     let value = response.headers().get(header::RETRY_AFTER)?;
     let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
-    Some(seconds.saturating_mul(1000))
+    Some(seconds.clamp(1, LONGEST_RETRY_S) * 1000)
 }
