@@ -85,7 +85,7 @@ fn compare(daemon: &Path, raw: &Path, json: &Path) {
         a.percentile(50),
         b.percentile(50),
         "µs",
-        "P2: ≤ 1.5 × is about 1.5 × deltachat",
+        "P2: moonshot ≤ 1",
     );
 }
 
