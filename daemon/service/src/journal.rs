@@ -1,5 +1,7 @@
 //! A write transaction with its events: whoever listens is woken after the commit, never before (D19).
 
+use std::sync::Arc;
+
 use connect_proto::ids::{MessageId, UserId};
 use connect_store::codes::{EventKind, RecipientState, StateReason};
 use connect_store::conversations::ConversationRow;
@@ -11,22 +13,35 @@ use connect_store::outgoing::{self, Outgoing};
 
 use crate::unlocked::Unlocked;
 
-#[derive(Debug)]
-pub struct Journal<'u> {
-    unlocked: &'u Unlocked,
+/// What follows from a transaction once it is durable.
+type Afterwards = Box<dyn FnOnce(&Unlocked) + Send>;
+
+pub struct Journal {
+    unlocked: Arc<Unlocked>,
     tx: Tx,
     now_ms: u64,
     last_event: Option<u64>,
+    afterwards: Vec<Afterwards>,
 }
 
-impl<'u> Journal<'u> {
-    pub async fn begin(unlocked: &'u Unlocked) -> Result<Self, StoreError> {
+impl Journal {
+    pub async fn begin(unlocked: &Arc<Unlocked>) -> Result<Self, StoreError> {
         Ok(Self {
             tx: unlocked.store.begin().await?,
             now_ms: unlocked.clock.now_ms(),
-            unlocked,
+            unlocked: Arc::clone(unlocked),
             last_event: None,
+            afterwards: Vec::new(),
         })
+    }
+
+    pub fn unlocked(&self) -> &Arc<Unlocked> {
+        &self.unlocked
+    }
+
+    /// Done once the transaction is durable, and never otherwise.
+    pub fn afterwards(&mut self, what: impl FnOnce(&Unlocked) + Send + 'static) {
+        self.afterwards.push(Box::new(what));
     }
 
     pub fn tx(&mut self) -> &mut Tx {
@@ -81,11 +96,28 @@ impl<'u> Journal<'u> {
     }
 
     /// Durable once this returns; then the subscribers are woken.
+    ///
+    /// A caller that leaves meanwhile leaves a task behind, which a lock waits for: what is durable is also told.
     pub async fn commit(self) -> Result<(), StoreError> {
+        let loops = self.unlocked.loops.clone();
+        let committed = loops.spawn(self.commit_here()).await;
+        committed.map_err(|_| StoreError::Failed(None))?
+    }
+
+    async fn commit_here(self) -> Result<(), StoreError> {
         self.tx.commit().await?;
+        for what in self.afterwards {
+            what(&self.unlocked);
+        }
         if let Some(event) = self.last_event {
             self.unlocked.announce(event);
         }
         Ok(())
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Journal(..)")
     }
 }

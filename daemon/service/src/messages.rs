@@ -1,5 +1,7 @@
 //! Reading: conversations, pages, single messages, and what is unread.
 
+use std::sync::Arc;
+
 use connect_proto::ids::MessageId;
 use connect_store::conversations::{self, Conversation, Listed};
 use connect_store::messages::{self, From, Message, MessageRow};
@@ -47,7 +49,7 @@ pub async fn find(unlocked: &Unlocked, message_id: MessageId) -> Result<Message,
 
 /// Returns how many messages of the conversation are left unread.
 pub async fn mark_read(
-    unlocked: &Unlocked,
+    unlocked: &Arc<Unlocked>,
     conversation: &Conversation,
     up_to: MessageId,
 ) -> Result<u64, Error> {

@@ -60,7 +60,7 @@ fn nap_until(unlocked: &Unlocked, until_ms: Option<u64>) -> Duration {
     })
 }
 
-async fn one_turn(unlocked: &Unlocked) -> Result<Turn, Error> {
+async fn one_turn(unlocked: &Arc<Unlocked>) -> Result<Turn, Error> {
     let now_ms = unlocked.clock.now_ms();
     let Some(queued) = outbox::find_due(&unlocked.store, now_ms).await? else {
         let until_ms = outbox::next_due_ms(&unlocked.store).await?;
@@ -79,7 +79,11 @@ async fn one_turn(unlocked: &Unlocked) -> Result<Turn, Error> {
     Ok(Turn::Progress)
 }
 
-async fn settle(unlocked: &Unlocked, queued: &Queued, outcome: SendOutcome) -> Result<(), Error> {
+async fn settle(
+    unlocked: &Arc<Unlocked>,
+    queued: &Queued,
+    outcome: SendOutcome,
+) -> Result<(), Error> {
     match outcome {
         SendOutcome::Accepted => finish(unlocked, queued, RecipientState::Sent, None).await,
         SendOutcome::MailboxFull { retry_after_ms } => {
@@ -94,13 +98,13 @@ async fn settle(unlocked: &Unlocked, queued: &Queued, outcome: SendOutcome) -> R
     }
 }
 
-async fn fail(unlocked: &Unlocked, queued: &Queued, reason: StateReason) -> Result<(), Error> {
+async fn fail(unlocked: &Arc<Unlocked>, queued: &Queued, reason: StateReason) -> Result<(), Error> {
     finish(unlocked, queued, RecipientState::Failed, Some(reason)).await
 }
 
 /// Out of the outbox, for good or ill.
 async fn finish(
-    unlocked: &Unlocked,
+    unlocked: &Arc<Unlocked>,
     queued: &Queued,
     state: RecipientState,
     reason: Option<StateReason>,
@@ -108,28 +112,26 @@ async fn finish(
     let mut journal = Journal::begin(unlocked).await?;
     outbox::remove(journal.tx(), queued.message).await?;
     let was_held = move_all(&mut journal, queued, state, reason).await?;
-    journal.commit().await?;
-    unlocked.counters.remove_queued(was_held);
-    Ok(())
+    journal.afterwards(move |unlocked| unlocked.counters.remove_queued(was_held));
+    Ok(journal.commit().await?)
 }
 
-async fn hold(unlocked: &Unlocked, queued: &Queued, wait_ms: u64) -> Result<(), Error> {
+async fn hold(unlocked: &Arc<Unlocked>, queued: &Queued, wait_ms: u64) -> Result<(), Error> {
     let mut journal = Journal::begin(unlocked).await?;
     let due_ms = journal.now_ms().saturating_add(wait_ms);
     outbox::postpone(journal.tx(), queued.message, queued.attempts + 1, due_ms).await?;
     let reason = Some(StateReason::MailboxFull);
     let was_held = move_all(&mut journal, queued, RecipientState::Held, reason).await?;
-    journal.commit().await?;
     if !was_held {
-        unlocked.counters.add_held();
+        journal.afterwards(|unlocked| unlocked.counters.add_held());
     }
-    Ok(())
+    Ok(journal.commit().await?)
 }
 
 /// Recipients that are in the state already are left alone: a wait that goes on is not news. Returns whether the
 /// message was held before.
 async fn move_all(
-    journal: &mut Journal<'_>,
+    journal: &mut Journal,
     queued: &Queued,
     state: RecipientState,
     reason: Option<StateReason>,

@@ -1,6 +1,7 @@
 //! A page of envelopes becomes one transaction: messages, quarantine and events together (D19).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use connect_core::inbound::{self, Candidate, Opened, Reader};
 use connect_core::message::Payload;
@@ -37,7 +38,10 @@ enum Verdict {
 }
 
 /// Takes a page in. Once this returns, everything in it may be acknowledged.
-pub(crate) async fn take_in(unlocked: &Unlocked, page: &[wire::Envelope]) -> Result<(), Error> {
+pub(crate) async fn take_in(
+    unlocked: &Arc<Unlocked>,
+    page: &[wire::Envelope],
+) -> Result<(), Error> {
     if page.is_empty() {
         return Ok(());
     }
@@ -67,9 +71,8 @@ pub(crate) async fn take_in(unlocked: &Unlocked, page: &[wire::Envelope]) -> Res
             }
         }
     }
-    journal.commit().await?;
-    unlocked.counters.add_quarantined(quarantined);
-    Ok(())
+    journal.afterwards(move |unlocked| unlocked.counters.add_quarantined(quarantined));
+    Ok(journal.commit().await?)
 }
 
 /// Senders that are unknown or use an unknown key, and contacts that the relay says have changed.
@@ -182,7 +185,7 @@ fn open(
     Ok(opened)
 }
 
-async fn store(journal: &mut Journal<'_>, opened: &Opened) -> Result<(), Error> {
+async fn store(journal: &mut Journal, opened: &Opened) -> Result<(), Error> {
     let conversation = Conversation::User(opened.sender.clone());
     let row = conversations::ensure(journal.tx(), &conversation).await?;
     let Payload::Text(text) = &opened.payload;
@@ -215,7 +218,7 @@ async fn store(journal: &mut Journal<'_>, opened: &Opened) -> Result<(), Error> 
 }
 
 async fn bounce(
-    journal: &mut Journal<'_>,
+    journal: &mut Journal,
     unlocked: &Unlocked,
     message_id: MessageId,
     recipient: &UserId,
@@ -247,7 +250,7 @@ async fn bounce(
 
 /// Returns whether the envelope was not in quarantine yet.
 async fn put_aside(
-    journal: &mut Journal<'_>,
+    journal: &mut Journal,
     envelope: &wire::Envelope,
     refusal: Refusal,
 ) -> Result<bool, Error> {

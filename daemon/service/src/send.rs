@@ -1,5 +1,7 @@
 //! Sending: the answer comes once the outbox row has committed (D20).
 
+use std::sync::Arc;
+
 use connect_core::message::{MessageRef, Payload, Text};
 use connect_core::outbound::{self, Draft, Recipient, Sender};
 use connect_proto::hash::{Digest, sha256};
@@ -42,7 +44,7 @@ pub struct Queued {
     pub state: RecipientState,
 }
 
-pub async fn send(unlocked: &Unlocked, request: &Request) -> Result<Queued, Error> {
+pub async fn send(unlocked: &Arc<Unlocked>, request: &Request) -> Result<Queued, Error> {
     check(request)?;
     let Conversation::User(recipient) = &request.conversation else {
         return Err(Error::NotFound);
@@ -79,10 +81,11 @@ pub async fn send(unlocked: &Unlocked, request: &Request) -> Result<Queued, Erro
             digest: &content_digest(request),
         })
         .await?;
+    journal.afterwards(|unlocked| {
+        unlocked.counters.add_queued();
+        unlocked.outbox_wake.notify_one();
+    });
     journal.commit().await?;
-
-    unlocked.counters.add_queued();
-    unlocked.outbox_wake.notify_one();
     Ok(Queued {
         message_id,
         state: RecipientState::Queued,
@@ -148,10 +151,7 @@ fn content_digest(request: &Request) -> Digest {
     sha256(&parts.concat())
 }
 
-async fn sent_before(
-    journal: &mut Journal<'_>,
-    request: &Request,
-) -> Result<Option<Queued>, Error> {
+async fn sent_before(journal: &mut Journal, request: &Request) -> Result<Option<Queued>, Error> {
     let Some(reference) = &request.client_ref else {
         return Ok(None);
     };

@@ -215,7 +215,7 @@ impl Session {
     }
 }
 
-async fn note_lock(unlocked: &Unlocked) -> Result<(), Error> {
+async fn note_lock(unlocked: &Arc<Unlocked>) -> Result<(), Error> {
     let mut journal = Journal::begin(unlocked).await?;
     journal.note(EventKind::SessionLocked).await?;
     Ok(journal.commit().await?)

@@ -45,7 +45,7 @@ fn pause_after(error: &Error, backoff: &mut Backoff, unlocked: &Unlocked) -> Dur
     }
 }
 
-async fn one_turn(unlocked: &Unlocked, acks: &mut Vec<wire::AckEntry>) -> Result<(), Error> {
+async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> Result<(), Error> {
     let ack = wire::Ack {
         entries: acks.clone(),
         // Whether the relay is there at all is told at once; only then is it worth waiting for.
@@ -96,7 +96,7 @@ fn is_out_of_reach(error: &UplinkError) -> bool {
 }
 
 /// Tells of the relay's coming and going once each.
-pub(crate) async fn note_reachable(unlocked: &Unlocked, reachable: bool) -> Result<(), Error> {
+pub(crate) async fn note_reachable(unlocked: &Arc<Unlocked>, reachable: bool) -> Result<(), Error> {
     if !unlocked.counters.set_reachable(reachable) {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use crate::rpc::{Module, shapes};
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Add, _, _>(module, async |context, _, params| {
         let user_id = id("user_id", &params.user_id)?;
-        let contact = contacts::add(&*context.session.unlocked()?, &user_id).await?;
+        let contact = contacts::add(&context.session.unlocked()?, &user_id).await?;
         Ok(shapes::contact(contact))
     })?;
     super::register::<Get, _, _>(module, async |context, _, params| {

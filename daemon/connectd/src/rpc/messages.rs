@@ -21,7 +21,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
             text: params.text,
             client_ref: params.client_ref,
         };
-        let queued = send::send(&*context.session.unlocked()?, &request).await?;
+        let queued = send::send(&context.session.unlocked()?, &request).await?;
         Ok(Sent {
             message_id: queued.message_id.to_string(),
             state: shapes::message_state(queued.state),

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use connect_api::errors::ErrorCode;
 use connect_api::method::{Method, Needs};
 use connect_service::session::Phase;
-use connect_service::unlocked::Unlocked;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::{Methods, RpcModule};
 use jsonrpsee::types::ErrorObjectOwned;
@@ -57,13 +55,9 @@ where
             let work = async {
                 let caller = caller.ok_or(Failure::internal("no caller"))?;
                 caller.principal.may(M::ACCESS)?;
-                let session = check_state(&context, M::NEEDS)?;
+                check_state(&context, M::NEEDS)?;
                 let params = decode::decode::<M::Params>(params.as_str())?;
-                tokio::select! {
-                    biased;
-                    answered = handle(Arc::clone(&context), caller, params) => answered,
-                    () = locked(session) => Err(ErrorCode::Locked.into()),
-                }
+                handle(Arc::clone(&context), caller, params).await
             };
             let answered: Result<M::Answer, ErrorObjectOwned> = work
                 .await
@@ -74,23 +68,18 @@ where
     Ok(())
 }
 
-/// The state is told before the parameters are looked at: an app that waits for an unlock learns it first. Gives the
-/// open session of a method that needs one.
-fn check_state(context: &Context, needs: Needs) -> Result<Option<Arc<Unlocked>>, Failure> {
+/// The state is told before the parameters are looked at: an app that waits for an unlock learns it first.
+fn check_state(context: &Context, needs: Needs) -> Result<(), Failure> {
     match needs {
-        Needs::Nothing => Ok(None),
+        Needs::Nothing => Ok(()),
         Needs::Enrolled => match context.session.phase() {
             Phase::Unenrolled => Err(connect_service::error::Error::NotEnrolled.into()),
-            _ => Ok(None),
+            _ => Ok(()),
         },
-        Needs::Unlocked => Ok(Some(context.session.unlocked()?)),
-    }
-}
-
-/// A call that waits for the relay holds the keys: it ends with the session that it began in.
-async fn locked(session: Option<Arc<Unlocked>>) {
-    match session {
-        Some(session) => session.ended().await,
-        None => std::future::pending().await,
+        Needs::Unlocked => context
+            .session
+            .unlocked()
+            .map(|_| ())
+            .map_err(Failure::from),
     }
 }
