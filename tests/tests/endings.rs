@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use connect_api::account::Enroll;
+use connect_api::errors::ErrorCode;
+use connect_api::session::Pin;
 use connect_proto::routes;
 use connect_tests::fake_relay::FakeRelay;
 use connect_tests::raw::{Raw, outcome};
-use connect_tests::world::{Person, World, unhurried};
+use connect_tests::world::{Person, World, refusal, unhurried};
 use connectd::limits::Limits;
 use serde_json::json;
 use tokio::time::timeout;
@@ -39,6 +41,38 @@ async fn the_daemon_ends_while_an_enrollment_hangs_and_takes_it_up_again_later()
     alice.start().await?;
     let enrollment = world.enrollment("alice").await?;
     alice.client.call::<Enroll>(enrollment).await?;
+    Ok(())
+}
+
+/// The relay may know the keys of an enrollment that was cut off: a mistyped PIN must not be their end.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrollment_that_was_cut_off_keeps_its_keys_under_a_wrong_pin() -> Result<()> {
+    let mut world = World::new().await?;
+    let (relay, mut alice) = left_alone(&mut world, routes::ENROLL).await?;
+    let enrollment = serde_json::to_value(world.enrollment("alice").await?)?;
+    let mut raw = Raw::connect(alice.endpoint.path()).await?;
+    raw.ask("account.enroll", enrollment).await?;
+    relay.left_somebody_waiting().await;
+    alice.stop().await;
+    relay.stop().await;
+    world.start_relay().await?;
+    alice.start().await?;
+
+    let sealed = |alice: &Person| -> Result<Vec<u8>> {
+        Ok(std::fs::read(
+            alice.state_dir.join("enrolling/keys.sealed"),
+        )?)
+    };
+    let before = sealed(&alice)?;
+    let mut wrong = world.enrollment("alice").await?;
+    wrong.pin = Pin::new("13579".to_owned());
+    let refused = refusal(alice.client.call::<Enroll>(wrong.clone()).await)?;
+    assert_eq!(refused, ErrorCode::WrongPin);
+    assert_eq!(sealed(&alice)?, before);
+
+    // Who says that an installation may be replaced gives those keys up.
+    wrong.replace_existing_installation = true;
+    alice.client.call::<Enroll>(wrong).await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Contacts: added from the directory, refreshed from it, read from the database.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use connect_core::fingerprint::Fingerprint;
 use connect_proto::ids::UserId;
@@ -9,13 +10,13 @@ use connect_store::codes::EventKind;
 use connect_store::contacts::{self, Contact};
 use connect_store::events::NewEvent;
 
-use crate::directory::{self, Followed};
+use crate::directory;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::unlocked::Unlocked;
 
 /// Looks a user up, checks the keys and keeps the contact. Adding it again refreshes it.
-pub async fn add(unlocked: &Unlocked, user_id: &UserId) -> Result<Contact, Error> {
+pub async fn add(unlocked: &Arc<Unlocked>, user_id: &UserId) -> Result<Contact, Error> {
     if user_id == unlocked.user_id() {
         return Err(Error::invalid(
             "user_id",
@@ -44,61 +45,58 @@ pub async fn list(
 }
 
 /// Takes what the directory says now: one request per 200 users, one transaction.
-pub(crate) async fn refresh(unlocked: &Unlocked, user_ids: &[UserId]) -> Result<(), Error> {
-    let now_ms = unlocked.clock.now_ms();
-    let entries = unlocked
-        .uplink
-        .lookup(
-            unlocked.credentials(),
-            now_ms,
-            &mut unlocked.chance.clone(),
-            user_ids,
-        )
-        .await?;
+pub(crate) async fn refresh(unlocked: &Arc<Unlocked>, user_ids: &[UserId]) -> Result<(), Error> {
+    let entries = look_up(unlocked, user_ids).await?;
     let asked: BTreeSet<&str> = user_ids.iter().map(UserId::as_str).collect();
-    let mut followed = Vec::with_capacity(entries.len());
+    let mut journal = Journal::begin(unlocked).await?;
     for entry in entries
         .iter()
         .filter(|entry| asked.contains(entry.user_id.as_str()))
     {
-        followed.extend(follow(unlocked, entry, now_ms).await?);
+        follow(&mut journal, entry).await?;
     }
-    let mut journal = Journal::begin(unlocked).await?;
-    for news in &followed {
-        contacts::put(journal.tx(), &news.contact).await?;
-        let kind = if news.key_changed {
-            EventKind::KeyChanged
-        } else {
-            EventKind::ContactChanged
-        };
-        let event = NewEvent {
-            user_id: Some(news.contact.user_id.as_str()),
-            ..NewEvent::of(kind, now_ms)
-        };
-        journal.append(&event).await?;
-    }
-    journal.commit().await?;
-    Ok(())
+    Ok(journal.commit().await?)
 }
 
-/// None where nothing changed, or where the entry is not believed: then what was known stays.
-async fn follow(
+/// A call that waits for the relay holds the keys: it ends with the session.
+async fn look_up(
     unlocked: &Unlocked,
-    entry: &wire::DirectoryEntry,
-    now_ms: u64,
-) -> Result<Option<Followed>, Error> {
+    user_ids: &[UserId],
+) -> Result<Vec<wire::DirectoryEntry>, Error> {
+    let now_ms = unlocked.clock.now_ms();
+    let mut chance = unlocked.chance.clone();
+    tokio::select! {
+        () = unlocked.ended() => Err(Error::Locked),
+        entries = unlocked.uplink.lookup(unlocked.credentials(), now_ms, &mut chance, user_ids) => Ok(entries?),
+    }
+}
+
+/// What was known is read within the transaction that changes it: two refreshes at once take turns. An entry that is
+/// not believed changes nothing.
+async fn follow(journal: &mut Journal, entry: &wire::DirectoryEntry) -> Result<(), Error> {
     let Ok(user_id) = entry.user_id.parse::<UserId>() else {
-        return Ok(None);
+        return Ok(());
     };
-    let known = contacts::find(&unlocked.store, &user_id).await?;
-    match directory::follow(entry, known.as_ref(), now_ms) {
-        Ok(followed) if followed.changed => Ok(Some(followed)),
-        Ok(_) => Ok(None),
+    let known = contacts::find_in(journal.tx(), &user_id).await?;
+    let followed = match directory::follow(entry, known.as_ref(), journal.now_ms()) {
+        Ok(followed) if followed.changed => followed,
+        Ok(_) => return Ok(()),
         Err(refused) => {
             tracing::warn!(%refused, "a directory entry was not followed");
-            Ok(None)
+            return Ok(());
         }
-    }
+    };
+    contacts::put(journal.tx(), &followed.contact).await?;
+    let kind = if followed.key_changed {
+        EventKind::KeyChanged
+    } else {
+        EventKind::ContactChanged
+    };
+    let event = NewEvent {
+        user_id: Some(user_id.as_str()),
+        ..NewEvent::of(kind, journal.now_ms())
+    };
+    Ok(journal.append(&event).await?)
 }
 
 /// The contact's half of the digits that two people compare (D26), of its newest key.

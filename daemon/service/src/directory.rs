@@ -6,6 +6,7 @@ use connect_proto::ids::UserId;
 use connect_proto::{routes, wire};
 use connect_store::codes::{KeyState, Trust};
 use connect_store::contacts::{Contact, ContactKey};
+use connect_store::row::MAX_INTEGER;
 
 /// Why a directory entry is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -120,7 +121,7 @@ fn check_place(
     user_id: &UserId,
     newer: Option<(u64, Option<Digest>)>,
 ) -> Result<(), EntryRefused> {
-    if bundle.user_id != *user_id {
+    if bundle.user_id != *user_id || !(1..=MAX_INTEGER).contains(&bundle.revision) {
         return Err(EntryRefused::BadBundle);
     }
     match newer {

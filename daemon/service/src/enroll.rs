@@ -49,7 +49,7 @@ pub async fn enroll(session: &Session, request: Request) -> Result<(), Error> {
     let address = check(session, &request)?;
     let uplink = Uplink::new(&address)?;
     let dir = session.enrolling_dir();
-    let mut draft = match resume(session, &request, &dir).await {
+    let mut draft = match resume(session, &request, &dir).await? {
         Some(draft) => draft,
         None => begin(session, &request, &dir).await?,
     };

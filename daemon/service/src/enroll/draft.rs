@@ -23,27 +23,54 @@ pub(super) struct Draft {
     pub(super) request: wire::EnrollRequest,
 }
 
-/// An enrollment of the same user that was cut off goes on with the keys that were made.
-pub(super) async fn resume(session: &Session, request: &Request, dir: &Path) -> Option<Draft> {
+/// An enrollment of the same user that was cut off goes on with the keys that were made. The relay may know them: where
+/// they cannot be opened they stay, unless the caller says that an installation of the user may be replaced.
+pub(super) async fn resume(
+    session: &Session,
+    request: &Request,
+    dir: &Path,
+) -> Result<Option<Draft>, Error> {
     let vault = session.vault(dir);
     if !vault.exists() {
-        return None;
+        return Ok(None);
     }
-    let keys = open_vault(vault, request.pin.clone()).await.ok()?;
+    let keys = match open_vault(vault, request.pin.clone()).await {
+        Ok(keys) => keys,
+        Err(error) if request.replace_existing_installation && is_lasting(error) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
     if keys.owner != request.user_id {
-        return None;
+        return Ok(None);
     }
-    let key = DatabaseKey::from_bytes(keys.database_key.expose());
-    let store = Store::open(&dir.join(DATABASE), key).await.ok()?;
-    let pending = enrollment::find_pending(&store).await.ok()??;
-    let mut request_made: wire::EnrollRequest = codec::decode(&pending).ok()?;
-    request_made.enrollment_code = request.code.to_string();
-    request_made.replace_existing_installation = request.replace_existing_installation;
-    Some(Draft {
+    let path = dir.join(DATABASE);
+    let is_there = path
+        .try_exists()
+        .map_err(|_| Error::StorageFailed("state directory"))?;
+    // Sealed keys without a database, or without a request in it, were never shown to the relay.
+    if !is_there {
+        return Ok(None);
+    }
+    let store = Store::open(&path, DatabaseKey::from_bytes(keys.database_key.expose())).await?;
+    let Some(pending) = enrollment::find_pending(&store).await? else {
+        store.close().await;
+        return Ok(None);
+    };
+    let mut made: wire::EnrollRequest =
+        codec::decode(&pending).map_err(|_| Error::StorageFailed("pending enrollment"))?;
+    made.enrollment_code = request.code.to_string();
+    made.replace_existing_installation = request.replace_existing_installation;
+    Ok(Some(Draft {
         keys,
         store,
-        request: request_made,
-    })
+        request: made,
+    }))
+}
+
+/// Trying again would come to the same.
+fn is_lasting(error: Error) -> bool {
+    matches!(error, Error::WrongPin { .. } | Error::StorageFailed(_))
 }
 
 pub(super) async fn begin(
@@ -139,7 +166,7 @@ pub(super) fn chain_on(
     if before.user_id != bundle.user_id {
         return Err(Error::RelayRefused);
     }
-    bundle.revision = before.revision + 1;
+    bundle.revision = before.revision.checked_add(1).ok_or(Error::RelayRefused)?;
     bundle.previous_digest = Some(bundle::digest(last));
     Ok(bundle::sign(&bundle, &draft.keys.sign_key, None))
 }
