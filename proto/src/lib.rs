@@ -8,6 +8,7 @@ pub mod enrollment;
 pub mod hash;
 pub mod ids;
 pub mod keys;
+pub mod list;
 pub mod request;
 pub mod routes;
 pub mod sign;

@@ -222,6 +222,7 @@ fn sealed(
         timestamp_ms: 1,
         group_id: None,
         sequence: 1,
+        ephemeral: false,
         payload,
     };
     seal(sender, draft, recipients, rng).expect("short enough")

@@ -47,6 +47,12 @@ struct State {
     /// Of whoever enrolled last.
     enrolled: Option<wire::SignedKeyBundle>,
     sent: Vec<wire::Envelope>,
+    /// What sends are answered with, one after the other; then they are accepted.
+    send_replies: VecDeque<Reply>,
+    /// Lookups that are going to fail.
+    failing_lookups: usize,
+    /// Long polls so far.
+    polls: usize,
     /// What is never answered.
     silent: Vec<&'static str>,
     /// What was asked and not answered.
@@ -120,8 +126,40 @@ impl FakeRelay {
         self.shared.with(|state| state.replies.push_back(reply));
     }
 
+    /// What the next send is answered with, after those that were queued before.
+    pub fn replies_to_a_send(&self, reply: Reply) {
+        self.shared
+            .with(|state| state.send_replies.push_back(reply));
+    }
+
+    /// In place of what it said of the same user before.
     pub fn publishes(&self, entry: wire::DirectoryEntry) {
-        self.shared.with(|state| state.directory.push(entry));
+        self.shared.with(|state| {
+            state
+                .directory
+                .retain(|known| known.user_id != entry.user_id);
+            state.directory.push(entry);
+        });
+    }
+
+    pub fn fails_lookups(&self, count: usize) {
+        self.shared.with(|state| state.failing_lookups = count);
+    }
+
+    pub fn polls(&self) -> usize {
+        self.shared.with(|state| state.polls)
+    }
+
+    /// Waits until so many sends came, and returns them all.
+    pub async fn sends(&self, count: usize) -> Vec<wire::Envelope> {
+        let enough = |state: &mut State| (state.sent.len() >= count).then(|| state.sent.clone());
+        self.shared.until(enough).await
+    }
+
+    /// Waits until a send is as wanted.
+    pub async fn sent_one<T>(&self, wanted: impl Fn(&wire::Envelope) -> Option<T>) -> T {
+        let find = |state: &mut State| state.sent.iter().find_map(&wanted);
+        self.shared.until(find).await
     }
 
     /// Never answers a call again.
@@ -216,7 +254,10 @@ async fn serve(mut stream: TlsStream<TcpStream>, shared: &Shared) -> Result<()> 
 async fn receive(shared: &Shared, body: &[u8]) -> Result<Reply> {
     let ack: wire::Ack = codec::decode(body)?;
     let numbers = ack.entries.iter().map(|entry| entry.queue_seq);
-    shared.with(|state| state.acknowledged.extend(numbers));
+    shared.with(|state| {
+        state.acknowledged.extend(numbers);
+        state.polls += 1;
+    });
     if ack.wait_ms == 0 {
         let next = shared.with(|state| state.replies.pop_front());
         return Ok(next.unwrap_or(Reply::Page(Vec::new())));
@@ -237,6 +278,14 @@ fn answer(shared: &Shared, path: &str, body: &[u8]) -> Result<Reply> {
         }
         routes::LOOKUP => {
             let asked: wire::LookupRequest = codec::decode(body)?;
+            let is_failing = shared.with(|state| {
+                let is_failing = state.failing_lookups > 0;
+                state.failing_lookups -= usize::from(is_failing);
+                is_failing
+            });
+            if is_failing {
+                return Ok(Reply::status(500, "", b""));
+            }
             let entries = shared.with(|state| {
                 let is_asked =
                     |entry: &&wire::DirectoryEntry| asked.user_ids.contains(&entry.user_id);
@@ -247,8 +296,11 @@ fn answer(shared: &Shared, path: &str, body: &[u8]) -> Result<Reply> {
         }
         routes::SEND => {
             let envelope = codec::decode(body)?;
-            shared.with(|state| state.sent.push(envelope));
-            Reply::status(204, "", b"")
+            let reply = shared.with(|state| {
+                state.sent.push(envelope);
+                state.send_replies.pop_front()
+            });
+            reply.unwrap_or_else(|| Reply::status(204, "", b""))
         }
         _ => Reply::status(404, "", b""),
     })

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use connect_core::nonce::Nonce;
-use connect_core::padding::pad;
+use connect_core::padding::{pad, unpad};
 use connect_core::secret::BoxSecretKey;
 use connect_proto::bundle::{self, Bundle};
 use connect_proto::hash::sha256;
@@ -39,14 +39,48 @@ impl Mallory {
 
     /// What a directory says of such a user.
     pub fn entry(&self, state: wire::KeyState, changed_ms: u64) -> wire::DirectoryEntry {
+        wire::DirectoryEntry {
+            user_id: self.user_id.to_string(),
+            revision: 1,
+            keys: vec![self.published(None, state, changed_ms)],
+            ..Default::default()
+        }
+    }
+
+    /// What a directory says once these keys have taken the place of others.
+    pub fn entry_after(
+        &self,
+        before: &Self,
+        state_of_it: wire::KeyState,
+        changed_ms: u64,
+    ) -> wire::DirectoryEntry {
+        let old = before.published(None, state_of_it, changed_ms);
+        let follows = old.bundle.as_ref().map(bundle::digest);
+        wire::DirectoryEntry {
+            user_id: self.user_id.to_string(),
+            revision: 2,
+            keys: vec![
+                self.published(follows, wire::KeyState::KeyActive, changed_ms),
+                old,
+            ],
+            ..Default::default()
+        }
+    }
+
+    fn published(
+        &self,
+        follows: Option<[u8; 32]>,
+        state: wire::KeyState,
+        changed_ms: u64,
+    ) -> wire::PublishedKey {
         let bundle = Bundle {
             user_id: self.user_id.clone(),
             installation_id: InstallationId::from_bytes(INSTALLATION),
             box_key: self.box_key.public_key(),
             sign_key: self.sign_key.public_key(),
             created_ms: 1,
-            revision: 1,
-            previous_digest: None,
+            revision: 1 + u64::from(follows.is_some()),
+            previous_digest: follows,
         };
         let mut published = wire::PublishedKey {
             bundle: Some(bundle::sign(&bundle, &self.sign_key, None)),
@@ -54,12 +88,26 @@ impl Mallory {
             ..Default::default()
         };
         published.set_state(state);
-        wire::DirectoryEntry {
-            user_id: self.user_id.to_string(),
-            revision: 1,
-            keys: vec![published],
-            ..Default::default()
+        published
+    }
+
+    /// The same user with other keys.
+    pub fn with_new_keys(&self) -> Self {
+        let seed = |what: &str| sha256(format!("{}/new/{what}", self.user_id).as_bytes());
+        Self {
+            box_key: BoxSecretKey::from_bytes(&seed("box")),
+            sign_key: SignSecretKey::from_seed(&seed("sign")),
+            user_id: self.user_id.clone(),
         }
+    }
+
+    /// What somebody put into an envelope to this user, if it is for these keys.
+    pub fn opens(&self, from: &Bundle, envelope: &wire::Envelope) -> Option<wire::Inner> {
+        let sealed = envelope.sealed.first()?;
+        let nonce = Nonce::try_from(sealed.nonce.as_slice()).ok()?;
+        let shared = self.box_key.shared_with(&from.box_key);
+        let padded = shared.open(&nonce, &sealed.r#box).ok()?;
+        codec::decode(unpad(&padded).ok()?).ok()
     }
 
     /// An honest text, before it is put into its box.

@@ -169,13 +169,16 @@ impl Story {
         let unsupported = vec![self.with_both(|i| i.group_id = vec![7; 16])];
         let strange = vec![
             self.with_both(|i| i.payload = None),
-            self.with_both(|i| i.payload = Some(typing())),
+            self.with_both(|i| i.payload = Some(of_a_case())),
         ];
         let (long, no_reference) = ("a".repeat(16_385), wire::MessageRef::default());
         let unruly = vec![
             self.with_both(|i| i.payload = Some(said("", None))),
             self.with_both(|i| i.payload = Some(said(&long, None))),
             self.with_both(|i| i.payload = Some(said("re", Some(no_reference)))),
+            self.with_both(|i| i.payload = Some(Payload::Receipt(wire::Receipt::default()))),
+            self.with_both(|i| i.payload = Some(edit(None))),
+            self.with_both(|i| i.payload = Some(edit(Some(text("not its author"))))),
         ];
         [
             all("cannot_open", closed),
@@ -264,13 +267,32 @@ fn padded(content: &[u8]) -> Vec<u8> {
     pad(content).expect("it is short").to_vec()
 }
 
-fn typing() -> Payload {
-    Payload::Typing(wire::Typing { active: true })
+fn of_a_case() -> Payload {
+    Payload::CaseField(wire::CaseField::default())
+}
+
+/// A word on a message that somebody else wrote.
+fn edit(text: Option<wire::Text>) -> Payload {
+    Payload::Edit(wire::Edit {
+        target: Some(wire::MessageRef {
+            sender_id: "alice".into(),
+            message_id: vec![1; 16],
+            timestamp_ms: 1,
+        }),
+        text,
+    })
+}
+
+fn text(body: &str) -> wire::Text {
+    wire::Text {
+        body: body.to_owned(),
+        reply_to: None,
+    }
 }
 
 pub fn said(body: &str, reply_to: Option<wire::MessageRef>) -> Payload {
     Payload::Text(wire::Text {
-        body: body.to_owned(),
         reply_to,
+        ..text(body)
     })
 }

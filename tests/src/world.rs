@@ -92,6 +92,10 @@ impl World {
         self.hand.fetch_add(ms, Ordering::SeqCst);
     }
 
+    pub fn set_back(&self, ms: u64) {
+        self.hand.fetch_sub(ms, Ordering::SeqCst);
+    }
+
     /// The first time on any port, then always on the same.
     pub async fn start_relay(&mut self) -> Result<()> {
         let unthrottled = 1_000_000.try_into()?;

@@ -170,6 +170,16 @@ async fn every_answer_of_a_story_is_as_described() -> Result<()> {
             "messages.mark_read",
             json!({"conversation": to_bob, "up_to": answered}),
         ),
+        (
+            "messages.edit",
+            json!({"message_id": id, "text": "hello, all"}),
+        ),
+        ("messages.delete", json!({"message_id": id})),
+        ("messages.versions", json!({"message_id": id})),
+        (
+            "messages.typing",
+            json!({"conversation": to_bob, "active": true}),
+        ),
         ("events.list", json!({"limit": 500})),
         ("events.list", json!({"limit": 1})),
     ] {

@@ -129,27 +129,118 @@ async fn answers_that_make_no_sense_are_survived_and_lead_nowhere() -> Result<()
     ] {
         story.relay.replies(nonsense);
         // A good answer in between: the pauses stay short.
-        story.relay.replies(Reply::Page(Vec::new()));
+        story
+            .relay
+            .replies(Reply::Page(vec![story.honest("in between")]));
     }
     story
         .relay
         .replies(Reply::Page(vec![story.honest("at last")]));
-    let received = story
-        .alice
-        .sees(|body| matches!(body, EventBody::MessageReceived(_)))
-        .await?;
-    let EventBody::MessageReceived(received) = received.body else {
-        bail!("another event")
-    };
-    assert_eq!(
-        story.alice.receives(&received.message_id).await?.text,
-        "at last"
-    );
+    let mut events = story.alice.events();
+    loop {
+        let EventBody::MessageReceived(received) = events.next().await.context("an event")??.body
+        else {
+            continue;
+        };
+        if story.alice.receives(&received.message_id).await?.text == "at last" {
+            break;
+        }
+    }
     let visited = tokio::select! {
         biased;
         _ = elsewhere.accept() => true,
         () = std::future::ready(()) => false,
     };
     assert!(!visited, "a redirect was followed");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_does_not_answer_keeps_only_its_strangers_waiting() -> Result<()> {
+    let story = Story::new().await?;
+    let carol = connect_tests::mallory::Mallory::new("carol".parse()?);
+    story
+        .relay
+        .replies(Reply::Page(vec![story.honest("known")]));
+    let known = |body: &EventBody| matches!(body, EventBody::MessageReceived(_));
+    story.alice.sees(known).await?;
+    story.relay.fails_lookups(1);
+    story
+        .relay
+        .publishes(carol.entry(wire::KeyState::KeyActive, 0));
+    let stranger = carol.text(&story.to, "from a stranger", story.world.now_ms());
+    let stranger_id = hex::encode(&stranger.message_id);
+    let waiting = carol.sealed(&story.to, &stranger);
+    let mut honest = story.text("not held up");
+    honest.sequence = 2;
+    let page = vec![waiting.clone(), story.mallory.sealed(&story.to, &honest)];
+    story.relay.replies(Reply::Page(page));
+    // It was not acknowledged: a relay delivers it again.
+    story.relay.replies(Reply::Page(vec![waiting]));
+    story
+        .alice
+        .receives(&hex::encode(&honest.message_id))
+        .await?;
+    let received = story.alice.receives(&stranger_id).await?;
+    assert_eq!(received.text, "from a stranger");
+    assert_eq!(story.relay.acknowledged(3).await, [1, 3, 4]);
+    let health = story.alice.client.health().await?;
+    assert_eq!(health.inbox.quarantined, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envelope_that_is_none_takes_no_other_with_it() -> Result<()> {
+    let story = Story::new().await?;
+    let mut good = story.honest("good");
+    good.queue_seq = 2;
+    let mut list = Vec::new();
+    // An envelope whose box is said to be longer than it is, around what acknowledges it.
+    let stub = wire::Envelope {
+        message_id: vec![1; 16],
+        queue_seq: 1,
+        ..Default::default()
+    };
+    let torn = [codec::encode(&stub), vec![0x2a, 2, 0x0a, 9]].concat();
+    for envelope in [torn, codec::encode(&good)] {
+        list.push(0x0a);
+        let mut length = envelope.len();
+        while length > 0x7f {
+            list.push(u8::try_from(length & 0x7f)? | 0x80);
+            length >>= 7;
+        }
+        list.push(u8::try_from(length)?);
+        list.extend(envelope);
+    }
+    story.relay.replies(Reply::status(200, "", &list));
+    story
+        .alice
+        .sees(|body| matches!(body, EventBody::MessageQuarantined { reason, .. } if reason == "malformed_envelope"))
+        .await?;
+    story.alice.receives(&hex::encode(&good.message_id)).await?;
+    let mut acknowledged = story.relay.acknowledged(2).await;
+    acknowledged.sort_unstable();
+    assert_eq!(acknowledged, [1, 2]);
+    Ok(())
+}
+
+/// A relay that says "nothing" at once, again and again, is asked ever less often.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_has_nothing_to_say_and_takes_no_time_is_not_asked_without_end() -> Result<()>
+{
+    let story = Story::new().await?;
+    for _ in 0..6 {
+        story.relay.replies(Reply::Page(Vec::new()));
+    }
+    story
+        .relay
+        .replies(Reply::Page(vec![story.honest("at last")]));
+    let begun = std::time::Instant::now();
+    story
+        .alice
+        .sees(|body| matches!(body, EventBody::MessageReceived(_)))
+        .await?;
+    // 0.25 + 0.5 + 1 + 2 + 4 s at least; with one more or less, by how the first long poll fell.
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(3));
     Ok(())
 }

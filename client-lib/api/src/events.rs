@@ -47,6 +47,31 @@ pub enum EventBody {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<StateReason>,
     },
+    /// Its author gave it another text.
+    MessageEdited {
+        conversation: Conversation,
+        message_id: String,
+        author: String,
+    },
+    /// Its author took it back.
+    MessageDeleted {
+        conversation: Conversation,
+        message_id: String,
+        author: String,
+    },
+    /// By their author's own numbers, these did not come; they are asked for again after a minute (D13).
+    MessageMissing {
+        conversation: Conversation,
+        author: String,
+        first_sequence: u64,
+        last_sequence: u64,
+    },
+    /// Somebody began or ceased to write.
+    Typing {
+        conversation: Conversation,
+        user_id: String,
+        active: bool,
+    },
     /// A message was refused and put aside; `reason` is from the list in `docs/refusals.md`.
     MessageQuarantined {
         sender: Option<String>,

@@ -16,7 +16,7 @@ use crate::scope::Scope;
 pub enum MessageState {
     /// Durable here, on its way to the relay.
     Queued,
-    /// Waits for a decision or an unlock; `reason` says which.
+    /// Waits for a decision or for room in a mailbox; `reason` says which.
     Held,
     /// Durable at the relay.
     Sent,
@@ -48,6 +48,8 @@ pub enum StateReason {
     /// The relay gave the message up after 30 days (D21).
     Expired,
     RecipientDeleted,
+    /// Its author deleted it before it had gone out.
+    Withdrawn,
 }
 
 /// Which of the sender's keys a message came under (D24).
@@ -83,6 +85,12 @@ pub struct Message {
     pub reply_to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_ref: Option<String>,
+    /// When its author last edited it; the earlier texts are in `messages.versions`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub edited_ms: Option<u64>,
+    /// When its author deleted it; then `text` is empty.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deleted_ms: Option<u64>,
     pub auth: Auth,
     /// The least advanced of its recipients, or `received`.
     pub state: MessageState,
@@ -148,6 +156,54 @@ pub struct MessageParams {
     pub message_id: String,
 }
 
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditParams {
+    /// A message of our own.
+    pub message_id: String,
+    /// 1 byte to 16 KiB of UTF-8.
+    pub text: String,
+}
+
+impl fmt::Debug for EditParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EditParams({})", self.message_id)
+    }
+}
+
+/// A text that a message once had.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Version {
+    pub text: String,
+    /// When its author says that it was written.
+    pub written_ms: u64,
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Version(..)")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Versions {
+    /// The first text first; without the one that is shown now.
+    pub items: Vec<Version>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TypingParams {
+    pub conversation: Conversation,
+    pub active: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// False where the policy does not allow it, or the last one is still under way.
+    pub told: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarkReadParams {
@@ -177,4 +233,20 @@ method! {
 method! {
     /// Marks a conversation as read up to a message.
     MarkRead = "messages.mark_read"(MarkReadParams) -> Marked, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+}
+method! {
+    /// Gives a message of our own another text, here and at its recipients (D12).
+    Edit = "messages.edit"(EditParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked
+}
+method! {
+    /// Takes a message of our own back, here and at its recipients; one that is held does not go out at all (D12).
+    Delete = "messages.delete"(MessageParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked
+}
+method! {
+    /// The earlier texts of a message, for whoever audits (D12).
+    ListVersions = "messages.versions"(MessageParams) -> Versions, Access::Scope(Scope::AuditRead), Needs::Unlocked
+}
+method! {
+    /// Tells that we are writing, or no longer; never stored (§8.2).
+    TellTyping = "messages.typing"(TypingParams) -> Told, Access::Scope(Scope::MessagesSend), Needs::Unlocked
 }

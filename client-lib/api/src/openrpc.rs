@@ -32,6 +32,10 @@ macro_rules! for_each_method {
         $do!(messages::List);
         $do!(messages::Get);
         $do!(messages::MarkRead);
+        $do!(messages::Edit);
+        $do!(messages::Delete);
+        $do!(messages::ListVersions);
+        $do!(messages::TellTyping);
         $do!(events::List);
     };
 }

@@ -7,11 +7,15 @@ use connect_api::system::State;
 use serde::Serialize;
 
 /// The `type` of every event, for `--types`.
-pub(crate) const EVENT_TYPES: [&str; 12] = [
+pub(crate) const EVENT_TYPES: [&str; 16] = [
     "message_received",
     "message_state",
+    "message_edited",
+    "message_deleted",
+    "message_missing",
     "message_quarantined",
     "message_conflict",
+    "typing",
     "contact_changed",
     "key_changed",
     "session_locked",
@@ -26,6 +30,10 @@ pub(crate) fn event_type(body: &EventBody) -> &'static str {
     match body {
         EventBody::MessageReceived(_) => "message_received",
         EventBody::MessageState { .. } => "message_state",
+        EventBody::MessageEdited { .. } => "message_edited",
+        EventBody::MessageDeleted { .. } => "message_deleted",
+        EventBody::MessageMissing { .. } => "message_missing",
+        EventBody::Typing { .. } => "typing",
         EventBody::MessageQuarantined { .. } => "message_quarantined",
         EventBody::MessageConflict { .. } => "message_conflict",
         EventBody::ContactChanged { .. } => "contact_changed",
@@ -60,6 +68,11 @@ pub(crate) fn standing(message: &Message) -> String {
     let mut words = message_state(message.state);
     if message.auth == Auth::RetiredKey {
         words.push_str(", under a retired key");
+    }
+    if message.deleted_ms.is_some() {
+        words.push_str(", deleted");
+    } else if message.edited_ms.is_some() {
+        words.push_str(", edited");
     }
     words
 }

@@ -186,14 +186,15 @@ fn check_version_and_bindings(
 fn finish(inner: wire::Inner, header: &Header<'_>, retired_key: bool) -> Result<Opened, Refusal> {
     let installation_id = InstallationId::try_from(inner.installation_id.as_slice())
         .map_err(|_| Refusal::MalformedInner)?;
-    if inner.sequence == 0 {
-        return Err(Refusal::MalformedInner);
-    }
     let payload = inner.payload.ok_or(Refusal::UnsupportedPayload)?;
     let payload = from_wire(payload).map_err(|refused| match refused {
         PayloadRefused::Unsupported => Refusal::UnsupportedPayload,
         PayloadRefused::Malformed => Refusal::MalformedPayload,
     })?;
+    // What may be lost without harm has no place in the order.
+    if inner.sequence == 0 && !matches!(payload, Payload::Typing(_)) {
+        return Err(Refusal::MalformedInner);
+    }
     Ok(Opened {
         message_id: header.message_id,
         timestamp_ms: header.timestamp_ms,

@@ -28,6 +28,8 @@ pub struct Draft<'a> {
     pub group_id: Option<GroupId>,
     /// From 1, per conversation of this installation (D13).
     pub sequence: u64,
+    /// Not worth keeping for longer than a minute (§8.2).
+    pub ephemeral: bool,
     pub payload: &'a Payload,
 }
 
@@ -78,6 +80,7 @@ pub fn seal(
         sender_id: sender.user_id.as_str().to_owned(),
         group_id: draft.group_id.map(GroupId::to_vec).unwrap_or_default(),
         sealed,
+        ephemeral: draft.ephemeral,
         ..wire::Envelope::default()
     })
 }

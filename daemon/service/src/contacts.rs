@@ -12,6 +12,7 @@ use connect_store::events::NewEvent;
 
 use crate::directory;
 use crate::error::Error;
+use crate::holds;
 use crate::journal::Journal;
 use crate::unlocked::Unlocked;
 
@@ -87,6 +88,9 @@ async fn follow(journal: &mut Journal, entry: &wire::DirectoryEntry) -> Result<(
         }
     };
     contacts::put(journal.tx(), &followed.contact).await?;
+    if followed.key_changed {
+        holds::follow_contact(journal, &followed.contact).await?;
+    }
     let kind = if followed.key_changed {
         EventKind::KeyChanged
     } else {

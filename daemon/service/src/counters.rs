@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use connect_store::database::Store;
 use connect_store::error::StoreError;
-use connect_store::{outbox, quarantine};
+use connect_store::{order, outbox, quarantine};
 
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Signed: the outbox may be done with a message before its sender has counted it.
     queued: AtomicI64,
     held: AtomicI64,
+    missing: AtomicI64,
     quarantined: AtomicU64,
     reachable: AtomicBool,
     last_sync_ms: AtomicU64,
@@ -19,9 +20,11 @@ pub struct Counters {
 impl Counters {
     pub async fn load(store: &Store) -> Result<Self, StoreError> {
         let counters = Self::default();
-        let (queued, held) = outbox::count(store).await?;
-        counters.queued.store(signed(queued), Ordering::Relaxed);
-        counters.held.store(signed(held), Ordering::Relaxed);
+        let mut tx = store.begin().await?;
+        let (queued, held) = outbox::count(&mut tx).await?;
+        drop(tx);
+        counters.set_outbox(queued, held);
+        counters.change_missing(signed(order::count_missing(store).await?));
         counters
             .quarantined
             .store(quarantine::count(store).await?, Ordering::Relaxed);
@@ -48,6 +51,26 @@ impl Counters {
 
     pub fn add_held(&self) {
         self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn change_held(&self, was_held: bool, is_held: bool) {
+        let change = i64::from(is_held) - i64::from(was_held);
+        self.held.fetch_add(change, Ordering::Relaxed);
+    }
+
+    /// As counted, where many rows changed at once.
+    pub fn set_outbox(&self, queued: u64, held: u64) {
+        self.queued.store(signed(queued), Ordering::Relaxed);
+        self.held.store(signed(held), Ordering::Relaxed);
+    }
+
+    /// Messages that should have come by their sender's numbers, and did not (D13).
+    pub fn missing(&self) -> u64 {
+        unsigned(self.missing.load(Ordering::Relaxed))
+    }
+
+    pub fn change_missing(&self, change: i64) {
+        self.missing.fetch_add(change, Ordering::Relaxed);
     }
 
     pub fn quarantined(&self) -> u64 {

@@ -9,6 +9,7 @@ pub struct Health {
     pub clock_offset_ms: i64,
     pub queued: u64,
     pub held: u64,
+    pub missing: u64,
     pub quarantined: u64,
     pub last_event_id: u64,
 }
@@ -25,6 +26,7 @@ pub fn health(session: &Session) -> Health {
         clock_offset_ms: unlocked.uplink.clock_offset_ms(),
         queued: counters.queued(),
         held: counters.held(),
+        missing: counters.missing(),
         quarantined: counters.quarantined(),
         last_event_id: unlocked.newest_event(),
     }

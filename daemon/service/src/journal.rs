@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use connect_proto::ids::{MessageId, UserId};
+use connect_proto::ids::UserId;
 use connect_store::codes::{EventKind, RecipientState, StateReason};
 use connect_store::conversations::ConversationRow;
 use connect_store::database::Tx;
 use connect_store::error::StoreError;
 use connect_store::events::{self, NewEvent};
-use connect_store::messages::{self, MessageRow, Recipient};
-use connect_store::outgoing::{self, Outgoing};
+use connect_store::outbox::Freight;
+use connect_store::outgoing::{self, Control, Outgoing};
+use connect_store::recipients::{self, Recipient, Sent};
 
 use crate::unlocked::Unlocked;
 
@@ -57,10 +58,46 @@ impl Journal {
         Ok(())
     }
 
+    /// An event that was appended with what caused it.
+    pub fn note_event(&mut self, event_id: u64) {
+        self.last_event = Some(event_id);
+    }
+
     /// Stores a message of ours, queues it and tells of it.
     pub async fn queue(&mut self, message: &Outgoing<'_>) -> Result<(), StoreError> {
         self.last_event = Some(outgoing::add(&mut self.tx, message).await?);
+        self.count_queued(message.envelope.is_err());
         Ok(())
+    }
+
+    /// Stores and queues what is no message to show.
+    pub async fn queue_control(&mut self, control: &Control<'_>) -> Result<(), StoreError> {
+        outgoing::add_control(&mut self.tx, control).await?;
+        self.count_queued(control.envelope.is_err());
+        Ok(())
+    }
+
+    /// Queues something of ours once more.
+    pub async fn queue_again(
+        &mut self,
+        conversation: ConversationRow,
+        freight: Freight,
+        hold: Option<StateReason>,
+    ) -> Result<(), StoreError> {
+        if outgoing::add_again(&mut self.tx, conversation, freight, hold).await? {
+            self.count_queued(hold.is_some());
+        }
+        Ok(())
+    }
+
+    fn count_queued(&mut self, is_held: bool) {
+        self.afterwards(move |unlocked| {
+            unlocked.counters.add_queued();
+            if is_held {
+                unlocked.counters.add_held();
+            }
+            unlocked.outbox_wake.notify_one();
+        });
     }
 
     /// An event that carries nothing but its kind.
@@ -71,8 +108,7 @@ impl Journal {
     /// Sets a recipient's state and tells of it.
     pub async fn move_recipient(
         &mut self,
-        conversation: ConversationRow,
-        message: (MessageRow, MessageId),
+        sent: &Sent,
         user_id: &UserId,
         state: RecipientState,
         reason: Option<StateReason>,
@@ -83,11 +119,11 @@ impl Journal {
             reason,
             changed_ms: self.now_ms,
         };
-        messages::set_recipient(&mut self.tx, message.0, &recipient).await?;
+        recipients::set(&mut self.tx, sent.row, &recipient).await?;
         self.append(&NewEvent {
-            conversation: Some(conversation),
+            conversation: Some(sent.conversation),
             user_id: Some(user_id.as_str()),
-            message_id: Some(message.1),
+            message_id: Some(sent.message_id),
             state: Some(state),
             reason: reason.map(StateReason::word),
             ..NewEvent::of(EventKind::MessageState, self.now_ms)

@@ -1,5 +1,6 @@
 //! The use-cases of the daemon over an unlocked session, and its sync and outbox loops.
 
+pub mod amend;
 pub mod chance;
 pub mod clock;
 pub mod contacts;
@@ -17,7 +18,16 @@ pub mod send;
 pub mod session;
 pub mod shared;
 pub mod sync;
+pub mod typing;
 pub mod unlocked;
 pub mod upkeep;
 
+mod asking;
+mod controls;
+mod holds;
+mod intake;
+mod ordering;
+mod receipts;
+mod seal;
 mod senders;
+mod settle;

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use connect_core::message::{MessageRef, ReceiptKind};
 use connect_proto::ids::MessageId;
-use connect_store::conversations::{self, Conversation, Listed};
-use connect_store::messages::{self, From, Message, MessageRow};
+use connect_store::contacts;
+use connect_store::conversations::{self, Conversation, Listed, NowRead};
+use connect_store::messages::{self, From, Message};
+use connect_store::place::MessageRow;
 
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::receipts;
 use crate::unlocked::Unlocked;
 
 /// Where a page begins, by a message of the conversation.
@@ -47,7 +51,7 @@ pub async fn find(unlocked: &Unlocked, message_id: MessageId) -> Result<Message,
         .ok_or(Error::NotFound)
 }
 
-/// Returns how many messages of the conversation are left unread.
+/// Returns how many messages of the conversation are left unread. Their authors are told what was read.
 pub async fn mark_read(
     unlocked: &Arc<Unlocked>,
     conversation: &Conversation,
@@ -60,9 +64,24 @@ pub async fn mark_read(
         .await?
         .ok_or(Error::NotFound)?;
     let mut journal = Journal::begin(unlocked).await?;
-    let unread = conversations::mark_read(journal.tx(), row, place.0).await?;
+    let now_read = conversations::mark_read(journal.tx(), row, place).await?;
+    if let Conversation::User(author) = conversation
+        && let Some(contact) = contacts::find_in(journal.tx(), author).await?
+    {
+        let read: Vec<MessageRef> = now_read.into_iter().map(reference).collect();
+        receipts::queue(&mut journal, &contact, ReceiptKind::Read, &read).await?;
+    }
+    let unread = conversations::count_unread(journal.tx(), row).await?;
     journal.commit().await?;
     Ok(unread)
+}
+
+fn reference(read: NowRead) -> MessageRef {
+    MessageRef {
+        sender: read.sender,
+        message_id: read.message_id,
+        timestamp_ms: read.timestamp_ms,
+    }
 }
 
 /// Conversations with their newest messages, the most recently active first.

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use connect_core::message::{MessageRef, Payload, Text};
-use connect_core::outbound::{self, Draft, Recipient, Sender};
+use connect_core::outbound::Draft;
 use connect_proto::hash::{Digest, sha256};
-use connect_proto::ids::{MessageId, UserId};
-use connect_proto::{codec, routes};
-use connect_store::codes::{RecipientState, Trust};
-use connect_store::contacts::{self, Contact, ContactKey};
+use connect_proto::ids::MessageId;
+use connect_proto::routes;
+use connect_store::codes::RecipientState;
 use connect_store::conversations::{self, Conversation, ConversationRow};
-use connect_store::messages::{self, NewMessage};
-use connect_store::outbox;
+use connect_store::new::NewMessage;
 use connect_store::outgoing::Outgoing;
+use connect_store::{client_refs, contacts, messages, recipients};
 
 use crate::error::{Error, Reason};
 use crate::journal::Journal;
+use crate::seal::seal;
 use crate::unlocked::Unlocked;
 
 pub const MAX_CLIENT_REF: usize = 128;
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queued {
     pub message_id: MessageId,
-    /// `queued`, or what has become of it meanwhile where the `client_ref` was used before.
+    /// `queued` or `held`, or what has become of it meanwhile where the `client_ref` was used before.
     pub state: RecipientState,
 }
 
@@ -57,8 +57,6 @@ pub async fn send(unlocked: &Arc<Unlocked>, request: &Request) -> Result<Queued,
     if let Some(first) = sent_before(&mut journal, request).await? {
         return Ok(first);
     }
-    // A repeat is answered even where a new message would not go out.
-    let key = usable_key(&contact)?;
     let message_id = MessageId::random(&mut unlocked.chance.clone());
     let (row, sequence) = conversations::next_sequence(journal.tx(), &request.conversation).await?;
     let draft = Draft {
@@ -66,39 +64,46 @@ pub async fn send(unlocked: &Arc<Unlocked>, request: &Request) -> Result<Queued,
         timestamp_ms: journal.now_ms(),
         group_id: None,
         sequence,
+        ephemeral: false,
         payload: &Payload::Text(Text {
             body: request.text.clone(),
             reply_to,
         }),
     };
-    let envelope = seal(unlocked, draft, recipient, key)?;
+    let envelope = seal(unlocked, draft, &contact)?;
     journal
         .queue(&Outgoing {
             message: stored(unlocked, request, row, draft),
             recipient,
-            envelope: &envelope,
+            envelope: envelope.as_deref().map_err(|reason| *reason),
             app: &request.app,
+            client_ref: request.client_ref.as_deref(),
             digest: &content_digest(request),
         })
         .await?;
-    journal.afterwards(|unlocked| {
-        unlocked.counters.add_queued();
-        unlocked.outbox_wake.notify_one();
-    });
     journal.commit().await?;
     Ok(Queued {
         message_id,
-        state: RecipientState::Queued,
+        state: match envelope {
+            Ok(_) => RecipientState::Queued,
+            Err(_) => RecipientState::Held,
+        },
     })
 }
 
-fn check(request: &Request) -> Result<(), Error> {
-    if request.text.is_empty() {
+/// A text as it may be sent.
+pub(crate) fn check_text(text: &str) -> Result<(), Error> {
+    if text.is_empty() {
         return Err(Error::invalid("text", Reason::Empty));
     }
-    if request.text.len() > routes::MAX_TEXT {
+    if text.len() > routes::MAX_TEXT {
         return Err(Error::TooLarge);
     }
+    Ok(())
+}
+
+fn check(request: &Request) -> Result<(), Error> {
+    check_text(&request.text)?;
     match &request.client_ref {
         Some(reference) if reference.is_empty() => Err(Error::invalid("client_ref", Reason::Empty)),
         Some(reference) if reference.len() > MAX_CLIENT_REF => {
@@ -106,13 +111,6 @@ fn check(request: &Request) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-fn usable_key(contact: &Contact) -> Result<&ContactKey, Error> {
-    if contact.trust == Trust::Changed {
-        return Err(Error::KeyChangeHold);
-    }
-    contact.active_key().ok_or(Error::KeyRevoked)
 }
 
 async fn reply_reference(
@@ -155,13 +153,13 @@ async fn sent_before(journal: &mut Journal, request: &Request) -> Result<Option<
     let Some(reference) = &request.client_ref else {
         return Ok(None);
     };
-    let Some(first) = outbox::find_client_ref(journal.tx(), &request.app, reference).await? else {
+    let Some(first) = client_refs::find(journal.tx(), &request.app, reference).await? else {
         return Ok(None);
     };
     if first.digest != content_digest(request) {
         return Err(Error::ClientRefConflict);
     }
-    let recipients = messages::list_recipients(journal.tx(), first.message).await?;
+    let recipients = recipients::list(journal.tx(), first.message).await?;
     let state = recipients
         .first()
         .map_or(RecipientState::Queued, |recipient| recipient.state);
@@ -169,28 +167,6 @@ async fn sent_before(journal: &mut Journal, request: &Request) -> Result<Option<
         message_id: first.message_id,
         state,
     }))
-}
-
-fn seal(
-    unlocked: &Unlocked,
-    draft: Draft<'_>,
-    recipient: &UserId,
-    key: &ContactKey,
-) -> Result<Vec<u8>, Error> {
-    let sender = Sender {
-        user_id: unlocked.user_id(),
-        box_key: &unlocked.account.box_key,
-        installation_id: unlocked.account.installation_id,
-    };
-    let shared = unlocked.shared_with(&key.box_key);
-    let recipient = Recipient {
-        user_id: recipient,
-        box_key: &key.box_key,
-        shared: &shared,
-    };
-    let envelope = outbound::seal(sender, draft, &[recipient], &mut unlocked.chance.clone())
-        .map_err(|_| Error::TooLarge)?;
-    Ok(codec::encode(&envelope))
 }
 
 /// What is kept of it here.
@@ -204,7 +180,6 @@ fn stored<'a>(
         conversation,
         sender: unlocked.user_id(),
         message_id: draft.message_id,
-        outgoing: true,
         timestamp_ms: draft.timestamp_ms,
         stored_ms: draft.timestamp_ms,
         installation_id: unlocked.account.installation_id,
@@ -212,6 +187,5 @@ fn stored<'a>(
         retired_key: false,
         text: &request.text,
         reply_to: request.reply_to,
-        client_ref: request.client_ref.as_deref(),
     }
 }

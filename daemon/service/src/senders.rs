@@ -67,7 +67,7 @@ impl Senders {
             .collect()
     }
 
-    fn contact(&self, sender: &UserId) -> Option<&Contact> {
+    pub(crate) fn contact(&self, sender: &UserId) -> Option<&Contact> {
         self.0.get(sender)?.as_ref()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use connect_core::secret::DatabaseKey;
 use connect_store::account;
@@ -182,6 +183,8 @@ impl Session {
             chance: self.chance.clone(),
             newest_event: watch::Sender::new(newest),
             outbox_wake: tokio::sync::Notify::new(),
+            relay_is_back: tokio::sync::Notify::new(),
+            is_telling: AtomicBool::new(false),
             ending: CancellationToken::new(),
             loops: TaskTracker::new(),
         });

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connect_proto::list::Piece;
 use connect_proto::{routes, wire};
 use connect_store::codes::EventKind;
 use connect_uplink::backoff::Backoff;
 use connect_uplink::error::UplinkError;
+use tokio::time::Instant;
 
+use crate::asking::ask_for_missing;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::receive::take_in;
@@ -23,18 +26,30 @@ pub(crate) async fn run(unlocked: Arc<Unlocked>) {
             () = unlocked.ending.cancelled() => break,
             outcome = turn => outcome,
         };
-        match outcome {
-            Ok(()) => backoff.reset(),
+        let pause = match outcome {
+            Ok(Turn::Well) => {
+                backoff.reset();
+                continue;
+            }
+            Ok(Turn::Hurried) => backoff.next_delay(&mut unlocked.chance.clone()),
             Err(error) => {
                 let pause = pause_after(&error, &mut backoff, &unlocked);
                 tracing::warn!(%error, pause_ms = pause.as_millis(), "the relay was not read");
-                tokio::select! {
-                    () = unlocked.ending.cancelled() => break,
-                    () = tokio::time::sleep(pause) => {}
-                }
+                pause
             }
+        };
+        tokio::select! {
+            () = unlocked.ending.cancelled() => break,
+            () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// What one long poll came to.
+enum Turn {
+    Well,
+    /// It brought nothing new and took no time: asking again at once would never end.
+    Hurried,
 }
 
 fn pause_after(error: &Error, backoff: &mut Backoff, unlocked: &Unlocked) -> Duration {
@@ -45,7 +60,8 @@ fn pause_after(error: &Error, backoff: &mut Backoff, unlocked: &Unlocked) -> Dur
     }
 }
 
-async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> Result<(), Error> {
+async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> Result<Turn, Error> {
+    ask_for_missing(unlocked).await?;
     let ack = wire::Ack {
         entries: acks.clone(),
         // Whether the relay is there at all is told at once; only then is it worth waiting for.
@@ -56,35 +72,40 @@ async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> R
         },
         limit: u32::try_from(routes::MAX_RECEIVE_ENVELOPES).unwrap_or(u32::MAX),
     };
+    let asked = Instant::now();
+    let page = ask(unlocked, &ack).await?;
+    acks.clear();
+    unlocked.counters.set_last_sync_ms(unlocked.clock.now_ms());
+    note_reachable(unlocked, true).await?;
+    let is_early = asked.elapsed() < Duration::from_millis(ack.wait_ms.into()) / 2;
+    if page.is_empty() {
+        return Ok(if is_early { Turn::Hurried } else { Turn::Well });
+    }
+    let page = take_in(unlocked, page).await?;
+    *acks = page.acks;
+    Ok(if page.is_incomplete {
+        Turn::Hurried
+    } else {
+        Turn::Well
+    })
+}
+
+async fn ask(unlocked: &Arc<Unlocked>, ack: &wire::Ack) -> Result<Vec<Piece>, Error> {
     let now_ms = unlocked.clock.now_ms();
+    let mut chance = unlocked.chance.clone();
     let answer = unlocked
         .uplink
-        .receive(
-            unlocked.credentials(),
-            now_ms,
-            &mut unlocked.chance.clone(),
-            &ack,
-        )
+        .receive(unlocked.credentials(), now_ms, &mut chance, ack)
         .await;
-    let list = match answer {
-        Ok(list) => list,
+    match answer {
+        Ok(page) => Ok(page),
         Err(error) => {
             if is_out_of_reach(&error) {
                 note_reachable(unlocked, false).await?;
             }
-            return Err(error.into());
+            Err(error.into())
         }
-    };
-    acks.clear();
-    unlocked.counters.set_last_sync_ms(unlocked.clock.now_ms());
-    note_reachable(unlocked, true).await?;
-    take_in(unlocked, &list.envelopes).await?;
-    acks.extend(list.envelopes.iter().map(|envelope| wire::AckEntry {
-        queue_seq: envelope.queue_seq,
-        message_id: envelope.message_id.clone(),
-        timestamp_ms: envelope.timestamp_ms,
-    }));
-    Ok(())
+    }
 }
 
 /// A relay that answers, if only to refuse, is there.
@@ -101,7 +122,7 @@ pub(crate) async fn note_reachable(unlocked: &Arc<Unlocked>, reachable: bool) ->
         return Ok(());
     }
     if reachable {
-        unlocked.outbox_wake.notify_one();
+        unlocked.relay_is_back.notify_one();
     }
     let mut journal = Journal::begin(unlocked).await?;
     let kind = if reachable {

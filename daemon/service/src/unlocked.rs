@@ -8,6 +8,8 @@ use connect_store::database::Store;
 use connect_uplink::uplink::{Credentials, Uplink};
 use connect_vault::keys::Keys;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,9 +29,13 @@ pub struct Unlocked {
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub counters: Counters,
+    /// Somebody's typing is being told.
+    pub(crate) is_telling: AtomicBool,
     /// The id of the newest event that is committed.
     pub(crate) newest_event: watch::Sender<u64>,
     pub(crate) outbox_wake: Notify,
+    /// The relay answered after it had not.
+    pub(crate) relay_is_back: Notify,
     /// Ends the loops of this session.
     pub(crate) ending: CancellationToken,
     pub(crate) loops: TaskTracker,
@@ -60,6 +66,10 @@ impl Unlocked {
     /// The session is being locked: whoever waits for something gives up, and the keys with it.
     pub async fn ended(&self) {
         self.ending.cancelled().await;
+    }
+
+    pub(crate) fn tells_typing(&self) -> bool {
+        false
     }
 
     pub fn newest_event(&self) -> u64 {

@@ -49,6 +49,7 @@ words! {
         TooLarge = "too_large",
         UnknownRecipient = "unknown_recipient",
         Refused = "refused",
+        Withdrawn = "withdrawn",
         Expired = "expired",
         RecipientDeleted = "recipient_deleted",
     }
@@ -61,8 +62,12 @@ words! {
     EventKind {
         MessageReceived = "message_received",
         MessageState = "message_state",
+        MessageEdited = "message_edited",
+        MessageDeleted = "message_deleted",
+        MessageMissing = "message_missing",
         MessageQuarantined = "message_quarantined",
         MessageConflict = "message_conflict",
+        Typing = "typing",
         ContactChanged = "contact_changed",
         KeyChanged = "key_changed",
         SessionLocked = "session_locked",

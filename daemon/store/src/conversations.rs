@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use connect_proto::ids::{CaseId, GroupId, UserId};
-use sqlx::Row as _;
+use connect_proto::ids::{CaseId, GroupId, MessageId, UserId};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteExecutor};
 
 use crate::codes::ConversationKind;
 use crate::database::{Store, Tx};
 use crate::error::StoreError;
-use crate::row::{parsed, text, uint};
+use crate::place::Place;
+use crate::row::{bytes, parsed, text, uint};
 
 /// What a conversation is with or about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ impl Conversation {
 }
 
 /// A conversation's row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConversationRow(pub(crate) i64);
 
 /// A conversation in the list of conversations.
@@ -78,10 +79,25 @@ pub async fn find(
     store: &Store,
     conversation: &Conversation,
 ) -> Result<Option<ConversationRow>, StoreError> {
+    find_with(store.reader(), conversation).await
+}
+
+/// As it is within the transaction.
+pub async fn find_in(
+    tx: &mut Tx,
+    conversation: &Conversation,
+) -> Result<Option<ConversationRow>, StoreError> {
+    find_with(tx.connection(), conversation).await
+}
+
+async fn find_with(
+    executor: impl SqliteExecutor<'_>,
+    conversation: &Conversation,
+) -> Result<Option<ConversationRow>, StoreError> {
     let row = sqlx::query("SELECT id FROM conversations WHERE kind = ? AND peer = ?")
         .bind(conversation.kind().word())
         .bind(conversation.peer())
-        .fetch_optional(store.reader())
+        .fetch_optional(executor)
         .await?;
     row.map(|row| Ok(ConversationRow(row.try_get(0)?)))
         .transpose()
@@ -108,20 +124,58 @@ pub async fn next_sequence(
     ))
 }
 
-/// Marks everything up to a message as read and returns how many are left unread.
-pub async fn mark_read(tx: &mut Tx, row: ConversationRow, up_to: i64) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "UPDATE conversations SET
-             read_up_to = max(read_up_to, ?2),
-             unread = (SELECT count(*) FROM messages
-                       WHERE conversation = ?1 AND id > max(read_up_to, ?2) AND NOT outgoing)
-         WHERE id = ?1 RETURNING unread",
+/// A message that was unread until now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NowRead {
+    pub sender: UserId,
+    pub message_id: MessageId,
+    pub timestamp_ms: u64,
+}
+
+/// Marks everything up to a place as read, and tells what was not.
+pub async fn mark_read(
+    tx: &mut Tx,
+    row: ConversationRow,
+    up_to: Place,
+) -> Result<Vec<NowRead>, StoreError> {
+    let rows = sqlx::query(
+        "UPDATE messages SET unread = 0
+         WHERE conversation = ? AND unread AND (coalesce(place, id), sequence) <= (?, ?)
+         RETURNING sender, message_id, timestamp_ms",
     )
     .bind(row.0)
-    .bind(up_to)
-    .fetch_one(tx.connection())
+    .bind(up_to.beside)
+    .bind(up_to.sequence)
+    .fetch_all(tx.connection())
     .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(NowRead {
+                sender: parsed(row, "sender")?,
+                message_id: MessageId::from_bytes(bytes(row, "message_id")?),
+                timestamp_ms: uint(row, "timestamp_ms")?,
+            })
+        })
+        .collect()
+}
+
+/// How many messages of a conversation are unread.
+pub async fn count_unread(tx: &mut Tx, row: ConversationRow) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT unread FROM conversations WHERE id = ?")
+        .bind(row.0)
+        .fetch_one(tx.connection())
+        .await?;
     uint(&row, "unread")
+}
+
+/// The number of the last thing that this installation said in a conversation; 0 before the first.
+pub async fn last_sequence(store: &Store, conversation: &Conversation) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT last_sequence FROM conversations WHERE kind = ? AND peer = ?")
+        .bind(conversation.kind().word())
+        .bind(conversation.peer())
+        .fetch_optional(store.reader())
+        .await?;
+    row.map_or(Ok(0), |row| uint(&row, "last_sequence"))
 }
 
 /// The most recently active first; `before` is the `last_message` of the last one seen.

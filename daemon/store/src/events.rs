@@ -7,7 +7,7 @@ use crate::codes::{ConversationKind, EventKind, RecipientState, StateReason};
 use crate::conversations::{self, Conversation, ConversationRow};
 use crate::database::{Store, Tx};
 use crate::error::StoreError;
-use crate::row::{int, optional_bytes, optional_text, text, uint};
+use crate::row::{int, optional_bytes, optional_text, optional_uint, text, uint};
 
 /// An event to append; what does not belong to its kind is left out.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,8 @@ pub struct NewEvent<'a> {
     pub state: Option<RecipientState>,
     /// A `StateReason`'s word, or the name of a refusal.
     pub reason: Option<&'static str>,
+    /// The range that it tells of.
+    pub range: Option<(u64, u64)>,
 }
 
 impl NewEvent<'_> {
@@ -33,6 +35,7 @@ impl NewEvent<'_> {
             message_id: None,
             state: None,
             reason: None,
+            range: None,
         }
     }
 }
@@ -47,6 +50,7 @@ pub struct Event {
     pub message_id: Option<MessageId>,
     pub state: Option<RecipientState>,
     pub reason: Option<String>,
+    pub range: Option<(u64, u64)>,
 }
 
 impl Event {
@@ -60,8 +64,8 @@ impl Event {
 /// Returns the event's id.
 pub async fn append(tx: &mut Tx, event: &NewEvent<'_>) -> Result<u64, StoreError> {
     let done = sqlx::query(
-        "INSERT INTO events (at_ms, kind, conversation, user_id, message_id, state, reason)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO events (at_ms, kind, conversation, user_id, message_id, state, reason, first, last)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(int(event.at_ms))
     .bind(event.kind.word())
@@ -70,6 +74,8 @@ pub async fn append(tx: &mut Tx, event: &NewEvent<'_>) -> Result<u64, StoreError
     .bind(event.message_id.map(MessageId::to_vec))
     .bind(event.state.map(RecipientState::word))
     .bind(event.reason)
+    .bind(event.range.map(|(first, _)| int(first)))
+    .bind(event.range.map(|(_, last)| int(last)))
     .execute(tx.connection())
     .await?;
     Ok(done.last_insert_rowid().unsigned_abs())
@@ -78,7 +84,8 @@ pub async fn append(tx: &mut Tx, event: &NewEvent<'_>) -> Result<u64, StoreError
 /// Those after `after`, oldest first.
 pub async fn list(store: &Store, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
     let rows = sqlx::query(
-        "SELECT e.event_id, e.at_ms, e.kind AS event_kind, e.user_id, e.message_id, e.state, e.reason, c.kind, c.peer
+        "SELECT e.event_id, e.at_ms, e.kind AS event_kind, e.user_id, e.message_id, e.state, e.reason, e.first, e.last,
+             c.kind, c.peer
          FROM events e LEFT JOIN conversations c ON c.id = e.conversation
          WHERE e.event_id > ? ORDER BY e.event_id LIMIT ?",
     )
@@ -137,5 +144,6 @@ fn read(row: &SqliteRow) -> Result<Event, StoreError> {
             .map(RecipientState::read)
             .transpose()?,
         reason: optional_text(row, "reason")?.map(str::to_owned),
+        range: optional_uint(row, "first")?.zip(optional_uint(row, "last")?),
     })
 }

@@ -3,17 +3,25 @@
 //! Reads take a `&Store`, writes a `&mut Tx`: what belongs together is one transaction, made by the caller.
 
 pub mod account;
+pub mod amendments;
+pub mod client_refs;
 pub mod codes;
 pub mod contacts;
 pub mod conversations;
 pub mod database;
+pub mod drafts;
 pub mod enrollment;
 pub mod error;
 pub mod events;
 pub mod messages;
+pub mod new;
+pub mod order;
 pub mod outbox;
 pub mod outgoing;
+pub mod place;
 pub mod quarantine;
+pub mod received;
+pub mod recipients;
 pub mod row;
 
 mod sqlcipher;

@@ -1,47 +1,17 @@
-//! Messages in and out, with the state of each recipient.
+//! Messages as they are read: one by one, and pages of a conversation in its order (D13).
 
 use std::fmt;
 
-use connect_proto::ids::{InstallationId, MessageId, UserId};
+use connect_proto::ids::{MessageId, UserId};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use crate::codes::{RecipientState, StateReason};
 use crate::conversations::{self, Conversation, ConversationRow};
-use crate::database::{Store, Tx};
+use crate::database::Store;
 use crate::error::StoreError;
-use crate::row::{bytes, int, optional_bytes, optional_text, parsed, text, uint};
-
-/// A message to store.
-#[derive(Clone)]
-pub struct NewMessage<'a> {
-    pub conversation: ConversationRow,
-    pub sender: &'a UserId,
-    pub message_id: MessageId,
-    pub outgoing: bool,
-    pub timestamp_ms: u64,
-    pub stored_ms: u64,
-    pub installation_id: InstallationId,
-    pub sequence: u64,
-    pub retired_key: bool,
-    pub text: &'a str,
-    pub reply_to: Option<MessageId>,
-    pub client_ref: Option<&'a str>,
-}
-
-/// What became of storing a message that came in (D12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored {
-    New(MessageRow),
-    /// The very same message was there already.
-    Repeat,
-    /// Another content was there under the same id, and stays.
-    Conflict,
-}
-
-/// A message's row: rises with the order in which messages were stored here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MessageRow(pub i64);
+use crate::place::{MessageRow, Place};
+use crate::recipients::{self, Recipient};
+use crate::row::{bytes, optional_bytes, optional_text, optional_uint, parsed, text, uint};
 
 /// A message as it is read.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,24 +27,20 @@ pub struct Message {
     pub text: String,
     pub reply_to: Option<MessageId>,
     pub client_ref: Option<String>,
+    /// When its author last edited it.
+    pub edited_ms: Option<u64>,
+    /// When its author deleted it; then there is no text.
+    pub deleted_ms: Option<u64>,
     /// Empty for a message that came in.
     pub recipients: Vec<Recipient>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    pub user_id: UserId,
-    pub state: RecipientState,
-    pub reason: Option<StateReason>,
-    pub changed_ms: u64,
 }
 
 /// Where a page of a conversation begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From {
     Newest,
-    OlderThan(MessageRow),
-    NewerThan(MessageRow),
+    OlderThan(Place),
+    NewerThan(Place),
 }
 
 impl fmt::Debug for Message {
@@ -83,119 +49,11 @@ impl fmt::Debug for Message {
     }
 }
 
-impl fmt::Debug for NewMessage<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NewMessage({})", self.message_id)
-    }
-}
-
-/// Stores a message; the first one under (sender, id) wins (D12).
-pub async fn add(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Stored, StoreError> {
-    let inserted = sqlx::query(
-        "INSERT INTO messages (conversation, sender, message_id, outgoing, timestamp_ms, stored_ms,
-             installation_id, sequence, retired_key, text, reply_to, client_ref)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-    )
-    .bind(new.conversation.0)
-    .bind(new.sender.as_str())
-    .bind(new.message_id.as_bytes().as_slice())
-    .bind(new.outgoing)
-    .bind(int(new.timestamp_ms))
-    .bind(int(new.stored_ms))
-    .bind(new.installation_id.as_bytes().as_slice())
-    .bind(int(new.sequence))
-    .bind(new.retired_key)
-    .bind(new.text)
-    .bind(new.reply_to.map(MessageId::to_vec))
-    .bind(new.client_ref)
-    .fetch_optional(tx.connection())
-    .await?;
-    let Some(row) = inserted else {
-        return repeat_or_conflict(tx, new).await;
-    };
-    Ok(Stored::New(MessageRow(row.try_get(0)?)))
-}
-
-async fn repeat_or_conflict(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Stored, StoreError> {
-    let row = sqlx::query(
-        "SELECT conversation = ? AND timestamp_ms = ? AND installation_id = ? AND sequence = ?
-             AND text = ? AND reply_to IS ? AS same
-         FROM messages WHERE message_id = ? AND sender = ?",
-    )
-    .bind(new.conversation.0)
-    .bind(int(new.timestamp_ms))
-    .bind(new.installation_id.as_bytes().as_slice())
-    .bind(int(new.sequence))
-    .bind(new.text)
-    .bind(new.reply_to.map(MessageId::to_vec))
-    .bind(new.message_id.as_bytes().as_slice())
-    .bind(new.sender.as_str())
-    .fetch_one(tx.connection())
-    .await?;
-    let same: bool = row.try_get("same")?;
-    Ok(if same {
-        Stored::Repeat
-    } else {
-        Stored::Conflict
-    })
-}
-
-pub async fn set_recipient(
-    tx: &mut Tx,
-    message: MessageRow,
-    recipient: &Recipient,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE recipients SET state = ?, reason = ?, changed_ms = ? WHERE message = ? AND user_id = ?",
-    )
-    .bind(recipient.state.word())
-    .bind(recipient.reason.map(StateReason::word))
-    .bind(int(recipient.changed_ms))
-    .bind(message.0)
-    .bind(recipient.user_id.as_str())
-    .execute(tx.connection())
-    .await?;
-    Ok(())
-}
-
-/// To whom a message went, or is to go.
-pub async fn list_recipients(
-    tx: &mut Tx,
-    message: MessageRow,
-) -> Result<Vec<Recipient>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM recipients WHERE message = ? ORDER BY user_id")
-        .bind(message.0)
-        .fetch_all(tx.connection())
-        .await?;
-    rows.iter().map(read_recipient).collect()
-}
-
-/// One of our own messages, by the id that it was sent under.
-pub async fn find_outgoing(
-    tx: &mut Tx,
-    author: &UserId,
-    message_id: MessageId,
-) -> Result<Option<(MessageRow, ConversationRow)>, StoreError> {
-    let row =
-        sqlx::query("SELECT id, conversation FROM messages WHERE message_id = ? AND sender = ?")
-            .bind(message_id.as_bytes().as_slice())
-            .bind(author.as_str())
-            .fetch_optional(tx.connection())
-            .await?;
-    row.map(|row| {
-        Ok((
-            MessageRow(row.try_get("id")?),
-            ConversationRow(row.try_get("conversation")?),
-        ))
-    })
-    .transpose()
-}
-
-/// The first one stored where two senders chose the same id.
+/// Our own where another sender chose the same id; otherwise the first one stored.
 pub async fn find(store: &Store, message_id: MessageId) -> Result<Option<Message>, StoreError> {
     let row = sqlx::query(
         "SELECT m.*, c.kind, c.peer FROM messages m JOIN conversations c ON c.id = m.conversation
-         WHERE m.message_id = ? ORDER BY m.id LIMIT 1",
+         WHERE m.message_id = ? ORDER BY m.outgoing DESC, m.id LIMIT 1",
     )
     .bind(message_id.as_bytes().as_slice())
     .fetch_optional(store.reader())
@@ -225,15 +83,22 @@ pub async fn find_place(
     store: &Store,
     conversation: ConversationRow,
     message_id: MessageId,
-) -> Result<Option<MessageRow>, StoreError> {
+) -> Result<Option<Place>, StoreError> {
     let row = sqlx::query(
-        "SELECT id FROM messages WHERE message_id = ? AND conversation = ? ORDER BY id LIMIT 1",
+        "SELECT coalesce(place, id) AS beside, sequence FROM messages
+         WHERE message_id = ? AND conversation = ? ORDER BY outgoing DESC, id LIMIT 1",
     )
     .bind(message_id.as_bytes().as_slice())
     .bind(conversation.0)
     .fetch_optional(store.reader())
     .await?;
-    row.map(|row| Ok(MessageRow(row.try_get(0)?))).transpose()
+    row.map(|row| {
+        Ok(Place {
+            beside: row.try_get("beside")?,
+            sequence: row.try_get("sequence")?,
+        })
+    })
+    .transpose()
 }
 
 /// A page of a conversation, newest first.
@@ -245,18 +110,25 @@ pub async fn list(
 ) -> Result<Vec<Message>, StoreError> {
     let older =
         "SELECT m.*, c.kind, c.peer FROM messages m JOIN conversations c ON c.id = m.conversation
-         WHERE m.conversation = ? AND m.id < ? ORDER BY m.id DESC LIMIT ?";
+         WHERE m.conversation = ? AND (coalesce(m.place, m.id), m.sequence) < (?, ?)
+         ORDER BY coalesce(m.place, m.id) DESC, m.sequence DESC LIMIT ?";
     let newer =
         "SELECT m.*, c.kind, c.peer FROM messages m JOIN conversations c ON c.id = m.conversation
-         WHERE m.conversation = ? AND m.id > ? ORDER BY m.id LIMIT ?";
+         WHERE m.conversation = ? AND (coalesce(m.place, m.id), m.sequence) > (?, ?)
+         ORDER BY coalesce(m.place, m.id), m.sequence LIMIT ?";
+    let end = Place {
+        beside: i64::MAX,
+        sequence: 0,
+    };
     let (query, place) = match from {
-        From::Newest => (older, i64::MAX),
-        From::OlderThan(row) => (older, row.0),
-        From::NewerThan(row) => (newer, row.0),
+        From::Newest => (older, end),
+        From::OlderThan(place) => (older, place),
+        From::NewerThan(place) => (newer, place),
     };
     let rows = sqlx::query(query)
         .bind(conversation.0)
-        .bind(place)
+        .bind(place.beside)
+        .bind(place.sequence)
         .bind(limit)
         .fetch_all(store.reader())
         .await?;
@@ -264,44 +136,28 @@ pub async fn list(
     if matches!(from, From::NewerThan(_)) {
         page.reverse();
     }
-    add_recipients(store, conversation, &mut page).await?;
+    add_recipients(store, &mut page).await?;
     Ok(page)
 }
 
 /// One query for the recipients of a whole page.
-async fn add_recipients(
-    store: &Store,
-    conversation: ConversationRow,
-    page: &mut [Message],
-) -> Result<(), StoreError> {
-    let (Some(newest), Some(oldest)) = (page.first(), page.last()) else {
-        return Ok(());
-    };
-    let rows = sqlx::query(
-        "SELECT r.* FROM recipients r JOIN messages m ON m.id = r.message
-         WHERE m.conversation = ? AND m.id BETWEEN ? AND ?",
-    )
-    .bind(conversation.0)
-    .bind(oldest.row.0)
-    .bind(newest.row.0)
-    .fetch_all(store.reader())
-    .await?;
-    for row in &rows {
-        let message: i64 = row.try_get("message")?;
-        let place = page.binary_search_by(|probe| message.cmp(&probe.row.0));
-        if let Ok(place) = place {
-            page[place].recipients.push(read_recipient(row)?);
+async fn add_recipients(store: &Store, page: &mut [Message]) -> Result<(), StoreError> {
+    let sent: Vec<i64> = page
+        .iter()
+        .filter(|message| message.outgoing)
+        .map(|message| message.row.0)
+        .collect();
+    for (message, recipient) in recipients::list_of_all(store, &sent).await? {
+        if let Some(message) = page.iter_mut().find(|known| known.row.0 == message) {
+            message.recipients.push(recipient);
         }
     }
     Ok(())
 }
 
 async fn with_recipients(store: &Store, mut message: Message) -> Result<Message, StoreError> {
-    let rows = sqlx::query("SELECT * FROM recipients WHERE message = ? ORDER BY user_id")
-        .bind(message.row.0)
-        .fetch_all(store.reader())
-        .await?;
-    message.recipients = rows.iter().map(read_recipient).collect::<Result<_, _>>()?;
+    let found = recipients::list_of_all(store, &[message.row.0]).await?;
+    message.recipients = found.into_iter().map(|(_, recipient)| recipient).collect();
     Ok(message)
 }
 
@@ -318,17 +174,8 @@ fn read(row: &SqliteRow) -> Result<Message, StoreError> {
         text: text(row, "text")?.to_owned(),
         reply_to: optional_bytes(row, "reply_to")?.map(MessageId::from_bytes),
         client_ref: optional_text(row, "client_ref")?.map(str::to_owned),
+        edited_ms: optional_uint(row, "edited_ms")?,
+        deleted_ms: optional_uint(row, "deleted_ms")?,
         recipients: Vec::new(),
-    })
-}
-
-fn read_recipient(row: &SqliteRow) -> Result<Recipient, StoreError> {
-    Ok(Recipient {
-        user_id: parsed(row, "user_id")?,
-        state: RecipientState::read(text(row, "state")?)?,
-        reason: optional_text(row, "reason")?
-            .map(StateReason::read)
-            .transpose()?,
-        changed_ms: uint(row, "changed_ms")?,
     })
 }

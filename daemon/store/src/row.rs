@@ -20,6 +20,17 @@ pub(crate) fn uint(row: &SqliteRow, column: &'static str) -> Result<u64, StoreEr
     u64::try_from(value).map_err(|_| StoreError::Inconsistent(column))
 }
 
+pub(crate) fn optional_uint(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Result<Option<u64>, StoreError> {
+    let value: Option<i64> = row.try_get(column)?;
+    value
+        .map(u64::try_from)
+        .transpose()
+        .map_err(|_| StoreError::Inconsistent(column))
+}
+
 pub(crate) fn text<'r>(row: &'r SqliteRow, column: &'static str) -> Result<&'r str, StoreError> {
     Ok(row.try_get(column)?)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use connect_proto::hash::sha256;
 use connect_proto::ids::UserId;
+use connect_proto::list::{Piece, decode_list};
 use connect_proto::request::{self, Call, Caller, NONCE_LEN};
 use connect_proto::sign::SignSecretKey;
 use connect_proto::{codec, routes, wire};
@@ -60,6 +61,8 @@ pub enum SendOutcome {
     },
     UnknownRecipient,
     Refused,
+    /// The relay is there, and cannot cope with this one now.
+    Odd(u16),
 }
 
 /// Cheap to clone.
@@ -182,7 +185,13 @@ impl Uplink {
             StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY => {
                 SendOutcome::Refused
             }
-            _ => return Err(refused(&response)),
+            // These are not about the message.
+            StatusCode::UNAUTHORIZED
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => return Err(refused(&response)),
+            status => SendOutcome::Odd(status.as_u16()),
         })
     }
 
@@ -193,17 +202,18 @@ impl Uplink {
         now_ms: u64,
         rng: &mut impl CryptoRngCore,
         ack: &wire::Ack,
-    ) -> Result<wire::EnvelopeList, UplinkError> {
+    ) -> Result<Vec<Piece>, UplinkError> {
         let body = Bytes::from(codec::encode(ack));
         let limit = Duration::from_millis(ack.wait_ms.into()) + POLL_GRACE;
         let response = self
             .call(credentials, now_ms, rng, routes::RECEIVE, body, limit)
             .await?;
-        let list: wire::EnvelopeList = decoded(response, MAX_LIST).await?;
-        if list.envelopes.len() > routes::MAX_RECEIVE_ENVELOPES {
+        let list = answered(response, MAX_LIST).await?;
+        let pieces = decode_list(list).map_err(|_| UplinkError::BadAnswer)?;
+        if pieces.len() > routes::MAX_RECEIVE_ENVELOPES {
             return Err(UplinkError::BadAnswer);
         }
-        Ok(list)
+        Ok(pieces)
     }
 
     /// Signs and posts; once more with the relay's time where ours was the reason to refuse.
@@ -287,11 +297,15 @@ impl Uplink {
 }
 
 async fn decoded<M: codec::Wire>(response: Response, max: usize) -> Result<M, UplinkError> {
+    let body = answered(response, max).await?;
+    codec::decode(&body).map_err(|_| UplinkError::BadAnswer)
+}
+
+async fn answered(response: Response, max: usize) -> Result<Bytes, UplinkError> {
     if response.status() != StatusCode::OK {
         return Err(refused(&response));
     }
-    let body = body::read(response, max).await?;
-    codec::decode(&body).map_err(|_| UplinkError::BadAnswer)
+    body::read(response, max).await
 }
 
 fn chain_on(is_entry: bool, answer: &[u8]) -> EnrollOutcome {
@@ -313,6 +327,9 @@ fn refused(response: &Response) -> UplinkError {
         StatusCode::TOO_MANY_REQUESTS => UplinkError::RateLimited {
             retry_after_ms: retry_after_ms(response).unwrap_or(1000),
         },
+        StatusCode::SERVICE_UNAVAILABLE if let Some(retry_after_ms) = retry_after_ms(response) => {
+            UplinkError::RateLimited { retry_after_ms }
+        }
         status if status.is_server_error() => UplinkError::Unreachable,
         status => UplinkError::Refused(status.as_u16()),
     }

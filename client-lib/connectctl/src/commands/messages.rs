@@ -1,7 +1,9 @@
 //! `connectctl messages …`
 
+pub(crate) mod amend;
 pub(crate) mod list;
 pub(crate) mod show;
+pub(crate) mod typing;
 
 use clap::{Args, Subcommand};
 
@@ -24,11 +26,23 @@ enum Command {
     List(list::List),
     /// One message, with its state per recipient.
     Show(show::Show),
+    /// Give a message of your own another text.
+    Edit(amend::Edit),
+    /// Take a message of your own back.
+    Delete(amend::Named),
+    /// The earlier texts of a message.
+    Versions(amend::Named),
+    /// Tell somebody that you are writing.
+    Typing(typing::Typing),
 }
 
 pub(crate) async fn run(args: Messages, context: &Context) -> Result<(), Error> {
     match args.command {
         Some(Command::Show(args)) => show::run(args, context).await,
+        Some(Command::Edit(args)) => amend::edit(args, context).await,
+        Some(Command::Delete(args)) => amend::delete(args, context).await,
+        Some(Command::Versions(args)) => amend::versions(args, context).await,
+        Some(Command::Typing(args)) => typing::run(args, context).await,
         Some(Command::List(args)) => list::run(args, context).await,
         None => list::run(args.list, context).await,
     }

@@ -165,6 +165,8 @@ mod tests {
             stored_ms: 0,
             reply_to: None,
             client_ref: None,
+            edited_ms: None,
+            deleted_ms: None,
             auth: Auth::Current,
             state,
             recipients: vec![recipient],

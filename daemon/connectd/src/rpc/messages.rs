@@ -1,10 +1,14 @@
 //! `messages.*`.
 
 use connect_api::errors::Reason;
-use connect_api::messages::{Get, List, ListParams, MarkRead, Marked, Send, Sent};
+use connect_api::messages::{
+    Delete, Edit, Get, List, ListParams, ListVersions, MarkRead, Marked, Send, Sent, TellTyping,
+    Told, Version, Versions,
+};
 use connect_api::page::Page;
 use connect_service::messages::{self, Place};
 use connect_service::send::{self, Request};
+use connect_service::{amend, typing};
 use jsonrpsee::core::RegisterMethodError;
 
 use crate::rpc::decode::{conversation, id, limit, optional_id, paged};
@@ -46,6 +50,46 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         let unlocked = context.session.unlocked()?;
         let unread = messages::mark_read(&unlocked, &named, up_to).await?;
         Ok(Marked { unread })
+    })?;
+    register_amendments(module)
+}
+
+fn register_amendments(module: &mut Module) -> Result<(), RegisterMethodError> {
+    super::register::<Edit, _, _>(module, async |context, caller, params| {
+        context.allow_send(&caller)?;
+        let message_id = id("message_id", &params.message_id)?;
+        let unlocked = context.session.unlocked()?;
+        amend::edit(&unlocked, message_id, &params.text).await?;
+        Ok(shapes::message(
+            messages::find(&unlocked, message_id).await?,
+        ))
+    })?;
+    super::register::<Delete, _, _>(module, async |context, caller, params| {
+        context.allow_send(&caller)?;
+        let message_id = id("message_id", &params.message_id)?;
+        let unlocked = context.session.unlocked()?;
+        amend::delete(&unlocked, message_id).await?;
+        Ok(shapes::message(
+            messages::find(&unlocked, message_id).await?,
+        ))
+    })?;
+    super::register::<ListVersions, _, _>(module, async |context, _, params| {
+        let message_id = id("message_id", &params.message_id)?;
+        let found = amend::versions(&*context.session.unlocked()?, message_id).await?;
+        let items = found.into_iter().map(|version| Version {
+            text: version.text,
+            written_ms: version.written_ms,
+        });
+        Ok(Versions {
+            items: items.collect(),
+        })
+    })?;
+    super::register::<TellTyping, _, _>(module, async |context, caller, params| {
+        context.allow_send(&caller)?;
+        let named = conversation(&params.conversation)?;
+        let unlocked = context.session.unlocked()?;
+        let told = typing::tell(&unlocked, &named, params.active).await?;
+        Ok(Told { told })
     })
 }
 

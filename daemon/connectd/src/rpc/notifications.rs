@@ -58,17 +58,46 @@ fn body(event: StoredEvent) -> EventBody {
             ),
             reason: reason.map(shapes::reason),
         },
+        (EventKind::MessageEdited, Some(conversation)) => EventBody::MessageEdited {
+            conversation,
+            message_id: message_id.unwrap_or_default(),
+            author: user_id.unwrap_or_default(),
+        },
+        (EventKind::MessageDeleted, Some(conversation)) => EventBody::MessageDeleted {
+            conversation,
+            message_id: message_id.unwrap_or_default(),
+            author: user_id.unwrap_or_default(),
+        },
+        (EventKind::MessageMissing, Some(conversation)) => EventBody::MessageMissing {
+            conversation,
+            author: user_id.unwrap_or_default(),
+            first_sequence: event.range.map_or(0, |(first, _)| first),
+            last_sequence: event.range.map_or(0, |(_, last)| last),
+        },
+        (EventKind::Typing, Some(conversation)) => EventBody::Typing {
+            conversation,
+            user_id: user_id.unwrap_or_default(),
+            active: event.range.is_some_and(|(active, _)| active > 0),
+        },
         (EventKind::MessageQuarantined, _) => EventBody::MessageQuarantined {
             sender: user_id,
             message_id,
             reason: event.reason.unwrap_or_default(),
         },
-        (EventKind::MessageConflict | EventKind::MessageReceived | EventKind::MessageState, _) => {
-            EventBody::MessageConflict {
-                sender: user_id.unwrap_or_default(),
-                message_id: message_id.unwrap_or_default(),
-            }
-        }
+        // Those of a conversation always have one.
+        (
+            EventKind::MessageConflict
+            | EventKind::MessageReceived
+            | EventKind::MessageState
+            | EventKind::MessageEdited
+            | EventKind::MessageDeleted
+            | EventKind::MessageMissing
+            | EventKind::Typing,
+            _,
+        ) => EventBody::MessageConflict {
+            sender: user_id.unwrap_or_default(),
+            message_id: message_id.unwrap_or_default(),
+        },
         (EventKind::ContactChanged, _) => EventBody::ContactChanged {
             user_id: user_id.unwrap_or_default(),
         },

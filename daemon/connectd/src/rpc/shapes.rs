@@ -11,7 +11,8 @@ use connect_store::codes::{
 };
 use connect_store::contacts::Contact as StoredContact;
 use connect_store::conversations::Conversation as StoredConversation;
-use connect_store::messages::{Message as StoredMessage, Recipient};
+use connect_store::messages::Message as StoredMessage;
+use connect_store::recipients::Recipient;
 
 pub(crate) fn state(phase: &Phase) -> State {
     match phase {
@@ -60,6 +61,8 @@ pub(crate) fn message(stored: StoredMessage) -> Message {
         stored_ms: stored.stored_ms,
         reply_to: stored.reply_to.map(|id| id.to_string()),
         client_ref: stored.client_ref,
+        edited_ms: stored.edited_ms,
+        deleted_ms: stored.deleted_ms,
         auth: if stored.retired_key {
             Auth::RetiredKey
         } else {
@@ -117,5 +120,6 @@ pub(crate) fn reason(stored: StoredReason) -> StateReason {
         StoredReason::Refused => StateReason::Refused,
         StoredReason::Expired => StateReason::Expired,
         StoredReason::RecipientDeleted => StateReason::RecipientDeleted,
+        StoredReason::Withdrawn => StateReason::Withdrawn,
     }
 }

@@ -56,7 +56,7 @@ fn tell_health(context: &Context) -> Health {
             held: health.held,
         },
         inbox: InboxHealth {
-            missing: 0,
+            missing: health.missing,
             quarantined: health.quarantined,
         },
         events: EventsHealth {

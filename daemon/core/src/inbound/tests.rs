@@ -50,6 +50,7 @@ impl Scene {
             timestamp_ms: 1000,
             group_id: None,
             sequence: 1,
+            ephemeral: false,
             payload: &payload,
         };
         let sender = Sender {
@@ -116,7 +117,9 @@ fn an_untouched_message_opens() {
     let mut scene = scene();
     let envelope = scene.sent();
     let opened = scene.bob_opens(&envelope).unwrap();
-    let Payload::Text(text) = &opened.payload;
+    let Payload::Text(text) = &opened.payload else {
+        panic!("another payload");
+    };
     assert_eq!(text.body, "hello");
     assert_eq!(opened.sequence, 1);
     assert!(!opened.retired_key);
@@ -285,6 +288,18 @@ fn content_that_breaks_its_rules_is_refused_by_name() {
         let envelope = scene.sent_with(|inner| change(inner));
         assert_eq!(scene.bob_opens(&envelope), Err(refusal), "case {place}");
     }
+}
+
+#[test]
+fn what_may_be_lost_needs_no_number() {
+    let mut scene = scene();
+    let typing = Some(wire::inner::Payload::Typing(wire::Typing { active: true }));
+    let envelope = scene.sent_with(|inner| {
+        inner.payload = typing.clone();
+        inner.sequence = 0;
+    });
+    let opened = scene.bob_opens(&envelope).unwrap();
+    assert_eq!(opened.payload, Payload::Typing(true));
 }
 
 #[test]

@@ -56,6 +56,29 @@ pub(crate) fn describe(event: &Event) -> String {
                 escape::line(message_id)
             )
         }
+        EventBody::MessageEdited {
+            author, message_id, ..
+        }
+        | EventBody::MessageDeleted {
+            author, message_id, ..
+        } => {
+            format!("{}  {}", escape::line(author), escape::line(message_id))
+        }
+        EventBody::MessageMissing {
+            author,
+            first_sequence,
+            last_sequence,
+            ..
+        } => format!(
+            "{}  number {first_sequence} to {last_sequence}",
+            escape::line(author)
+        ),
+        EventBody::Typing {
+            user_id, active, ..
+        } => {
+            let what = if *active { "writes" } else { "writes no more" };
+            format!("{}  {what}", escape::line(user_id))
+        }
         EventBody::MessageQuarantined {
             sender,
             message_id,

@@ -1,0 +1,214 @@
+//! What goes out: in order, once, and held where somebody has to decide.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[expect(dead_code, reason = "no test needs all of it")]
+mod support;
+
+use connect_store::client_refs;
+use connect_store::codes::{RecipientState, StateReason};
+use connect_store::conversations::{self, Conversation};
+use connect_store::messages::{self, From};
+use connect_store::outbox::{self, Freight};
+use connect_store::recipients::{self, Recipient};
+use connect_store::{drafts, events, outgoing};
+use support::{fresh, id, send, user, with};
+
+const LONGEST: u64 = 300_000;
+
+#[tokio::test]
+async fn a_message_waits_for_the_earlier_one_of_its_conversation() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let carol = with(&mut tx, "carol").await;
+    let first = send(&mut tx, bob, 1, Ok(b"first")).await;
+    send(&mut tx, bob, 2, Ok(b"second")).await;
+    let other = send(&mut tx, carol, 3, Ok(b"other")).await;
+    tx.commit().await.unwrap();
+    let due = async |now_ms| outbox::find_due(&store, now_ms, LONGEST).await.unwrap();
+    let head = due(0).await.unwrap();
+    assert_eq!((head.freight, head.attempts), (Freight::Message(first), 0));
+    assert_eq!(head.envelope.as_deref(), Some(&b"first"[..]));
+
+    let mut tx = store.begin().await.unwrap();
+    let full = Some(StateReason::MailboxFull);
+    let was_held = outbox::postpone(&mut tx, head.row, 1, 1000, full).await;
+    assert!(!was_held.unwrap());
+    tx.commit().await.unwrap();
+    let next = due(10).await.unwrap();
+    assert_eq!(next.freight, Freight::Message(other));
+    let mut tx = store.begin().await.unwrap();
+    let removed = outbox::remove(&mut tx, next.row).await.unwrap();
+    assert_eq!(removed, Some(false));
+    assert_eq!(outbox::remove(&mut tx, next.row).await.unwrap(), None);
+    assert_eq!(outbox::count(&mut tx).await.unwrap(), (2, 1));
+    tx.commit().await.unwrap();
+    assert!(due(10).await.is_none());
+    assert_eq!(outbox::next_due_ms(&store).await.unwrap(), Some(1000));
+    assert_eq!(due(1000).await.unwrap().attempts, 1);
+}
+
+/// A clock that was a year ahead and was set back must not hold a message for that year.
+#[tokio::test]
+async fn what_waits_for_longer_than_anything_may_is_due() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    send(&mut tx, bob, 1, Ok(b"first")).await;
+    tx.commit().await.unwrap();
+    let head = outbox::find_due(&store, 0, LONGEST).await.unwrap().unwrap();
+    let mut tx = store.begin().await.unwrap();
+    outbox::postpone(&mut tx, head.row, 1, LONGEST + 2, None)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert!(
+        outbox::find_due(&store, 2, LONGEST)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        outbox::find_due(&store, 1, LONGEST)
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn what_is_held_waits_and_goes_out_sealed_anew() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let first = send(&mut tx, bob, 1, Ok(b"old key")).await;
+    let second = send(&mut tx, bob, 2, Err(StateReason::KeyChanged)).await;
+    let held = outbox::hold_all(&mut tx, bob, StateReason::KeyChanged).await;
+    let held: Vec<_> = held.unwrap().iter().map(|sent| sent.row).collect();
+    assert_eq!(held, [first], "the second one was held already");
+    assert_eq!(outbox::count(&mut tx).await.unwrap(), (2, 2));
+    tx.commit().await.unwrap();
+    assert!(
+        outbox::find_due(&store, 9, LONGEST)
+            .await
+            .unwrap()
+            .is_none()
+    );
+
+    let mut tx = store.begin().await.unwrap();
+    let released = outbox::release_all(&mut tx, bob).await.unwrap();
+    assert_eq!(released.len(), 2);
+    tx.commit().await.unwrap();
+    let due = outbox::find_due(&store, 9, LONGEST).await.unwrap().unwrap();
+    assert_eq!((due.freight, due.envelope), (Freight::Message(first), None));
+    let mut tx = store.begin().await.unwrap();
+    let draft = drafts::find(&mut tx, due.freight).await.unwrap().unwrap();
+    assert_eq!((draft.message_id, draft.sequence), (id(1), 1));
+    outbox::reseal(&mut tx, due.row, b"new key").await.unwrap();
+    tx.commit().await.unwrap();
+    let due = outbox::find_due(&store, 9, LONGEST).await.unwrap().unwrap();
+    assert_eq!(due.envelope.as_deref(), Some(&b"new key"[..]));
+    assert!(due.resealed, "the relay may have it under the old key");
+    let mut tx = store.begin().await.unwrap();
+    assert!(
+        !outbox::withdraw(&mut tx, second).await.unwrap(),
+        "it is not held"
+    );
+}
+
+#[tokio::test]
+async fn what_is_asked_for_again_is_queued_once() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let rows = [
+        send(&mut tx, bob, 1, Ok(b"a")).await,
+        send(&mut tx, bob, 2, Ok(b"b")).await,
+    ];
+    let found = outgoing::find_sequence(&mut tx, bob, &user("me"), id(2)).await;
+    assert_eq!(found.unwrap(), Some(2));
+    let range = outgoing::list_range(&mut tx, bob, 1, 9, 9).await.unwrap();
+    assert_eq!(range, rows.map(Freight::Message));
+    assert!(
+        !outgoing::add_again(&mut tx, bob, range[0], None)
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+    let due = outbox::find_due(&store, 9, LONGEST).await.unwrap().unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let accepted = outbox::accept(&mut tx, due.row, rows[0], 7)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(accepted.event.is_some() && !accepted.was_held);
+    assert!(
+        outgoing::add_again(&mut tx, bob, range[0], None)
+            .await
+            .unwrap()
+    );
+    let listed = recipients::list(&mut tx, rows[0]).await.unwrap();
+    assert_eq!(listed[0].state, RecipientState::Sent);
+    tx.commit().await.unwrap();
+    let told = events::list(&store, 0, 9).await.unwrap();
+    assert_eq!(told.last().unwrap().state, Some(RecipientState::Sent));
+}
+
+#[tokio::test]
+async fn what_is_sent_is_stored_queued_told_and_remembered_together() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let first = send(&mut tx, bob, 1, Ok(b"a")).await;
+    send(&mut tx, bob, 2, Ok(b"b")).await;
+    let remembered = client_refs::find(&mut tx, "app", "ref").await;
+    let remembered = remembered.unwrap().unwrap();
+    assert_eq!((remembered.message, remembered.digest), (first, [1; 32]));
+    tx.commit().await.unwrap();
+    let told = events::list(&store, 0, 9).await.unwrap();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0].message_id, Some(id(1)));
+    assert_eq!(told[0].state, Some(RecipientState::Queued));
+    assert_eq!(told[0].user_id.as_deref(), Some("bob"));
+}
+
+#[tokio::test]
+async fn recipients_keep_their_state_and_reason() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let message = send(&mut tx, bob, 1, Ok(b"a")).await;
+    let mut recipient = Recipient {
+        user_id: user("bob"),
+        state: RecipientState::Queued,
+        reason: None,
+        changed_ms: 6,
+    };
+    let listed = recipients::list(&mut tx, message).await.unwrap();
+    assert_eq!(listed, [recipient.clone()]);
+    recipient.state = RecipientState::Failed;
+    recipient.reason = Some(StateReason::Expired);
+    recipients::set(&mut tx, message, &recipient).await.unwrap();
+    tx.commit().await.unwrap();
+    let listed = messages::list(&store, bob, From::Newest, 5).await.unwrap();
+    assert_eq!(listed[0].recipients, [recipient.clone()]);
+    let found = messages::find_by_row(&store, message)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.recipients, [recipient]);
+}
+
+#[tokio::test]
+async fn sequences_rise_per_conversation() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let row = with(&mut tx, "bob").await;
+    for (name, expected) in [("bob", 1), ("bob", 2), ("carol", 1), ("bob", 3)] {
+        let conversation = Conversation::User(user(name));
+        let next = conversations::next_sequence(&mut tx, &conversation).await;
+        let (found, sequence) = next.unwrap();
+        assert_eq!(sequence, expected);
+        assert_eq!(found == row, name == "bob");
+    }
+}
