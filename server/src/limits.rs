@@ -12,6 +12,10 @@ pub const ENVELOPE_LIFETIME_MS: u64 = 30 * DAY_MS;
 pub const DEDUP_LIFETIME_MS: u64 = 30 * DAY_MS;
 /// How long typing and the like may wait.
 pub const EPHEMERAL_LIFETIME_MS: u64 = 60 * SECOND_MS;
+/// What is ephemeral waits apart: so many envelopes in one mailbox at most.
+pub const EPHEMERALS_WAITING: u64 = 500;
+/// A clock that was this much ahead, and is set back, makes no spent nonce good again.
+pub const NONCE_MARGIN_MS: u64 = 300 * SECOND_MS;
 /// How long an enrollment code is good for (D28).
 pub const CODE_LIFETIME_MS: u64 = DAY_MS;
 /// How many key bundles of one user a directory answer carries.

@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use super::mailbox::{self, Slot};
 use super::writer::{Change, Tx};
 use super::{UserNumber, signed, unsigned};
-use crate::limits::{DEDUP_LIFETIME_MS, EPHEMERAL_LIFETIME_MS};
+use crate::limits::{DEDUP_LIFETIME_MS, EPHEMERAL_LIFETIME_MS, EPHEMERALS_WAITING};
 use crate::secret::Tag;
 
 /// An envelope that a user sends: stored for all recipients or for none (D18).
@@ -102,15 +102,14 @@ impl Deliver {
             .map(|parcel| json!([parcel.recipient.as_str(), hex::encode(parcel.tag)]))
             .collect();
         let rows = sqlx::query(
-            "SELECT m.user, m.next_seq, m.messages, m.bytes, d.digest
+            "SELECT m.user, m.next_seq, m.messages, m.bytes, m.ephemerals, d.digest
              FROM json_each(?) j
              LEFT JOIN users u ON u.user_id = j.value ->> 0 AND u.state = 0
              LEFT JOIN mailboxes m ON m.user = u.id
-             LEFT JOIN dedup d ON d.tag = unhex(j.value ->> 1) AND d.expires_ms > ?
+             LEFT JOIN dedup d ON d.tag = unhex(j.value ->> 1)
              ORDER BY j.key",
         )
         .bind(json!(asked).to_string())
-        .bind(signed(self.now_ms))
         .fetch_all(&mut tx.connection)
         .await?;
         let mut mailboxes = Vec::with_capacity(rows.len());
@@ -118,13 +117,17 @@ impl Deliver {
             let Some(user) = row.try_get(0)? else {
                 return Ok(None);
             };
-            let (messages, bytes) = (unsigned(row.try_get(2)?), unsigned(row.try_get(3)?));
+            let [messages, bytes, ephemerals] =
+                [row.try_get(2)?, row.try_get(3)?, row.try_get(4)?].map(unsigned);
             mailboxes.push(Mailbox {
                 user: UserNumber(user),
                 next_seq: unsigned(row.try_get(1)?),
-                has_room: messages < self.max_messages
-                    && bytes + self.size(parcel) <= self.max_bytes,
-                accepted_before: row.try_get(4)?,
+                has_room: if self.ephemeral {
+                    ephemerals < EPHEMERALS_WAITING
+                } else {
+                    messages < self.max_messages && bytes + self.size(parcel) <= self.max_bytes
+                },
+                accepted_before: row.try_get(5)?,
             });
         }
         Ok(Some(mailboxes))
@@ -143,12 +146,12 @@ impl Deliver {
             .ephemeral
             .then(|| signed(self.now_ms.saturating_add(EPHEMERAL_LIFETIME_MS)));
         sqlx::query(
-            "INSERT OR REPLACE INTO dedup (tag, digest, expires_ms)
+            "INSERT INTO dedup (tag, digest, expires_ms)
              SELECT unhex(value ->> 0), unhex(value ->> 1), ? FROM json_each(?);
              INSERT INTO mailbox (slot, message_id, sender, arrived_ms, expires_ms, shared, size, envelope)
              SELECT value ->> 3, ?, ?, ?, ?, ?, value ->> 4, substr(?, value ->> 5, value ->> 6) FROM json_each(?);
-             UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + 1, bytes = bytes + (j.value ->> 4)
-             FROM json_each(?) j WHERE user = j.value ->> 2",
+             UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + (NOT ?), bytes = bytes + (NOT ?) * (j.value ->> 4),
+             ephemerals = ephemerals + ? FROM json_each(?) j WHERE user = j.value ->> 2",
         )
         .bind(signed(self.now_ms.saturating_add(DEDUP_LIFETIME_MS)))
         .bind(list.as_str())
@@ -159,6 +162,9 @@ impl Deliver {
         .bind(shared)
         .bind(envelopes)
         .bind(list.as_str())
+        .bind(self.ephemeral)
+        .bind(self.ephemeral)
+        .bind(self.ephemeral)
         .bind(list.as_str())
         .execute(&mut tx.connection)
         .await?;

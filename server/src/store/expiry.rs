@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use connect_proto::ids::MessageId;
+use connect_proto::ids::{MessageId, UserId};
 use connect_proto::{codec, wire};
 use sqlx::{Row as _, SqlitePool};
 
 use super::mailbox::{self, Lying, Slot};
 use super::writer::{Change, Tx};
-use super::{UserNumber, codes, nonces, signed};
-use crate::limits::ENVELOPE_LIFETIME_MS;
+use super::{UserNumber, codes, leaps, nonces, signed};
+use crate::limits::{ENVELOPE_LIFETIME_MS, EPHEMERAL_LIFETIME_MS};
 use crate::secret::RelaySecret;
 
 /// Rows of each kind that one change removes: a sweep must not hold up those who send.
@@ -21,7 +21,7 @@ const OVERDUE_MAILBOXES: u32 = 10;
 pub(crate) type Overdue = (UserNumber, String);
 
 /// Some of the mailboxes with something overdue. They lie in the order of arrival, so that one look at the first
-/// envelope of each finds out; it is taken beside the writer, since there may be many to look at.
+/// envelope of each finds out, bounces apart; it is taken beside the writer, since there may be many to look at.
 pub(crate) async fn overdue(
     readers: &SqlitePool,
     now_ms: u64,
@@ -30,7 +30,8 @@ pub(crate) async fn overdue(
         "SELECT m.user, u.user_id FROM mailboxes m
          JOIN users u ON u.id = m.user
          JOIN mailbox b ON b.slot = (SELECT min(slot) FROM mailbox
-                                     WHERE slot BETWEEN m.user << 40 AND (m.user << 40) | 0xffffffffff)
+                                     WHERE slot BETWEEN m.user << 40 AND (m.user << 40) | 0xffffffffff
+                                     AND expires_ms IS NULL AND (sender IS NOT NULL OR shared IS NOT NULL))
          WHERE m.messages > 0 AND b.arrived_ms <= ? LIMIT ?",
     )
     .bind(expired_before(now_ms))
@@ -58,14 +59,17 @@ impl Change for Sweep {
     type Outcome = bool;
 
     async fn apply(&mut self, tx: &mut Tx) -> Result<bool, sqlx::Error> {
-        let removed = [
-            nonces::purge(tx, self.now_ms, AT_MOST).await?,
-            self.purge_dedup(tx).await?,
-            self.end_ephemeral(tx).await?,
-            self.bounce_expired(tx).await?,
-            codes::purge(&mut tx.connection, self.now_ms).await?,
-        ];
-        Ok(removed.iter().any(|&removed| removed > 0))
+        let due = leaps::note(tx, self.now_ms).await?;
+        let mut removed = self.end_ephemeral(tx).await?;
+        removed += codes::purge(&mut tx.connection, self.now_ms).await?;
+        if due.nonces {
+            removed += nonces::purge(tx, self.now_ms, AT_MOST).await?;
+        }
+        if due.envelopes {
+            removed += self.purge_dedup(tx).await?;
+            removed += self.bounce_expired(tx).await?;
+        }
+        Ok(removed > 0)
     }
 }
 
@@ -84,8 +88,9 @@ impl Sweep {
 
     async fn end_ephemeral(&self, tx: &mut Tx) -> Result<u64, sqlx::Error> {
         let rows =
-            sqlx::query("SELECT slot, size, shared FROM mailbox WHERE expires_ms <= ? LIMIT ?")
+            sqlx::query("SELECT slot, size, shared, true FROM mailbox WHERE expires_ms <= ? OR expires_ms > ? LIMIT ?")
                 .bind(signed(self.now_ms))
+                .bind(signed(self.now_ms.saturating_add(EPHEMERAL_LIFETIME_MS)))
                 .bind(AT_MOST)
                 .fetch_all(&mut tx.connection)
                 .await?;
@@ -105,6 +110,7 @@ impl Sweep {
         Ok(bounced)
     }
 
+    /// A bounce stays until it is acknowledged: else nobody would ever learn of what it tells.
     async fn bounce_out_of(
         &self,
         tx: &mut Tx,
@@ -112,8 +118,11 @@ impl Sweep {
         user_id: &str,
     ) -> Result<u64, sqlx::Error> {
         let rows = sqlx::query(
-            "SELECT slot, size, shared, message_id, sender FROM mailbox
-             WHERE slot BETWEEN ? AND ? AND arrived_ms <= ? ORDER BY slot LIMIT ?",
+            "SELECT b.slot, b.size, b.shared, false, b.message_id, b.sender, u.user_id
+             FROM mailbox b LEFT JOIN users u ON u.id = b.sender
+             WHERE b.slot BETWEEN ? AND ? AND b.arrived_ms <= ?
+                 AND b.expires_ms IS NULL AND (b.sender IS NOT NULL OR b.shared IS NOT NULL)
+             ORDER BY b.slot LIMIT ?",
         )
         .bind(Slot::first(user))
         .bind(Slot::last(user))
@@ -127,13 +136,35 @@ impl Sweep {
             .collect::<Result<Vec<_>, _>>()?;
         mailbox::take_out(tx, &lying).await?;
         for row in &rows {
-            // What the relay itself wrote has no sender, and nobody misses it.
-            if let Some(sender) = row.try_get(4)? {
-                self.bounce(tx, UserNumber(sender), row.try_get(3)?, user_id)
+            // A contact update has no sender, and nobody misses it: the directory tells the same.
+            if let (Some(sender), Some(sender_id)) = (row.try_get(5)?, row.try_get(6)?) {
+                let message_id = row.try_get(4)?;
+                self.forget(tx, message_id, sender_id, user_id).await?;
+                self.bounce(tx, UserNumber(sender), message_id, user_id)
                     .await?;
             }
         }
         Ok(rows.len() as u64)
+    }
+
+    /// What was given up may be sent again.
+    async fn forget(
+        &self,
+        tx: &mut Tx,
+        message_id: &[u8],
+        sender: &str,
+        recipient: &str,
+    ) -> Result<(), sqlx::Error> {
+        let (Ok(sender), Ok(recipient)) = (sender.parse::<UserId>(), recipient.parse::<UserId>())
+        else {
+            return Ok(());
+        };
+        let tag = self.secret.dedup_tag(&recipient, &sender, message_id);
+        sqlx::query("DELETE FROM dedup WHERE tag = ?")
+            .bind(tag.as_slice())
+            .execute(&mut tx.connection)
+            .await?;
+        Ok(())
     }
 
     async fn bounce(

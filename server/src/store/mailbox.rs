@@ -9,6 +9,7 @@ use sqlx::{Row as _, SqlitePool};
 
 use super::writer::{Change, Tx};
 use super::{UserNumber, signed, unsigned};
+use crate::limits::EPHEMERAL_LIFETIME_MS;
 
 const SEQ_BITS: u32 = 40;
 const MAX_SEQ: u64 = (1 << SEQ_BITS) - 1;
@@ -53,7 +54,7 @@ pub(super) async fn add_shared(
     Ok(added.last_insert_rowid())
 }
 
-/// Puts an envelope of the relay's own into one mailbox, whatever its limits.
+/// Puts an envelope of the relay's own into one mailbox, whatever its limits. Nobody reads a deleted user's.
 pub(super) async fn put_own(
     tx: &mut Tx,
     user: UserNumber,
@@ -64,8 +65,10 @@ pub(super) async fn put_own(
     let size = signed(envelope.len() as u64);
     sqlx::query(
         "INSERT INTO mailbox (slot, message_id, arrived_ms, size, envelope)
-         SELECT (user << 40) | next_seq, ?, ?, ?, ? FROM mailboxes WHERE user = ?;
-         UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + 1, bytes = bytes + ? WHERE user = ?",
+         SELECT (m.user << 40) | m.next_seq, ?, ?, ?, ? FROM mailboxes m JOIN users u ON u.id = m.user
+         WHERE m.user = ? AND u.state = 0;
+         UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + 1, bytes = bytes + ?
+         WHERE user = (SELECT id FROM users WHERE id = ? AND state = 0)",
     )
     .bind(message_id.as_bytes().as_slice())
     .bind(signed(now_ms))
@@ -103,7 +106,7 @@ impl Change for Acknowledge {
             return Ok(());
         }
         let rows = sqlx::query(
-            "SELECT b.slot, b.size, b.shared FROM json_each(?) j
+            "SELECT b.slot, b.size, b.shared, b.expires_ms IS NOT NULL FROM json_each(?) j
              JOIN mailbox b ON b.slot = j.value ->> 0 AND b.message_id = unhex(j.value ->> 1)",
         )
         .bind(json!(asked).to_string())
@@ -122,15 +125,17 @@ pub(super) struct Lying {
     pub(super) slot: Slot,
     size: i64,
     shared: Option<i64>,
+    ephemeral: bool,
 }
 
 impl Lying {
-    /// From a row that begins with slot, size, shared.
+    /// From a row that begins with slot, size, shared, and whether it is ephemeral.
     pub(super) fn read(row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             slot: Slot(row.try_get(0)?),
             size: row.try_get(1)?,
             shared: row.try_get(2)?,
+            ephemeral: row.try_get(3)?,
         })
     }
 }
@@ -145,22 +150,34 @@ pub(super) async fn take_out(tx: &mut Tx, lying: &[Lying]) -> Result<(), sqlx::E
         .bind(json!(slots).to_string())
         .execute(&mut tx.connection)
         .await?;
-    let mut users: HashMap<UserNumber, (i64, i64)> = HashMap::new();
+    let mut users: HashMap<UserNumber, (i64, i64, i64)> = HashMap::new();
     let mut shares: HashMap<i64, i64> = HashMap::new();
-    for Lying { slot, size, shared } in lying {
-        let (messages, bytes) = users.entry(slot.user()).or_default();
-        *messages += 1;
-        *bytes += size;
+    for Lying {
+        slot,
+        size,
+        shared,
+        ephemeral,
+    } in lying
+    {
+        let (messages, bytes, ephemerals) = users.entry(slot.user()).or_default();
+        if *ephemeral {
+            *ephemerals += 1;
+        } else {
+            *messages += 1;
+            *bytes += size;
+        }
         if let Some(shared) = shared {
             *shares.entry(*shared).or_default() += 1;
         }
     }
-    for (user, (messages, bytes)) in users {
+    for (user, (messages, bytes, ephemerals)) in users {
         sqlx::query(
-            "UPDATE mailboxes SET messages = messages - ?, bytes = bytes - ? WHERE user = ?",
+            "UPDATE mailboxes SET messages = messages - ?, bytes = bytes - ?, ephemerals = ephemerals - ?
+             WHERE user = ?",
         )
         .bind(messages)
         .bind(bytes)
+        .bind(ephemerals)
         .bind(user.0)
         .execute(&mut tx.connection)
         .await?;
@@ -203,12 +220,14 @@ pub(crate) async fn page(
 ) -> Result<Page, sqlx::Error> {
     let mut rows = sqlx::query(
         "SELECT b.slot, s.envelope, b.envelope FROM mailbox b LEFT JOIN shared s ON s.id = b.shared
-         WHERE b.slot BETWEEN ? AND ? AND (b.expires_ms IS NULL OR b.expires_ms > ?)
+         WHERE b.slot BETWEEN ? AND ? AND (b.expires_ms IS NULL OR b.expires_ms > ? AND b.expires_ms <= ?)
          ORDER BY b.slot LIMIT ?",
     )
     .bind(Slot::first(user))
     .bind(Slot::last(user))
     .bind(signed(now_ms))
+    // What would expire later was stamped by a clock that has been set back since.
+    .bind(signed(now_ms.saturating_add(EPHEMERAL_LIFETIME_MS)))
     .bind(signed(limit as u64 + 1))
     .fetch(readers);
     let mut page = Page::default();

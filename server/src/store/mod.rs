@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod enrollment;
 pub(crate) mod expiry;
 pub(crate) mod keys;
+mod leaps;
 pub(crate) mod mailbox;
 pub(crate) mod nonces;
 pub(crate) mod writer;

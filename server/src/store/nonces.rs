@@ -9,6 +9,7 @@ use sqlx::Row as _;
 
 use super::writer::Tx;
 use super::{UserNumber, signed};
+use crate::limits::NONCE_MARGIN_MS;
 
 type Key = (UserNumber, [u8; NONCE_LEN]);
 
@@ -21,12 +22,12 @@ pub(crate) struct Nonce {
 }
 
 impl Nonce {
-    /// A timestamp that is accepted now is accepted for at most two windows more.
+    /// A timestamp that is accepted now is accepted for at most two windows more, if the clock goes on as it should.
     pub(crate) fn new(user: UserNumber, bytes: [u8; NONCE_LEN], now_ms: u64) -> Self {
         Self {
             user,
             bytes,
-            expires_ms: now_ms.saturating_add(2 * SIGNATURE_WINDOW_MS + 1),
+            expires_ms: now_ms.saturating_add(2 * SIGNATURE_WINDOW_MS + NONCE_MARGIN_MS + 1),
         }
     }
 

@@ -26,6 +26,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 
+pub const DAY_MS: u64 = 86_400_000;
+
 static NONCES: AtomicU64 = AtomicU64::new(1);
 
 /// A relay whose clock the test moves.
@@ -91,6 +93,14 @@ impl World {
             limits,
             http,
             rng,
+        }
+    }
+
+    /// Days go by as they do, with a sweep each.
+    pub async fn live(&self, days: u64) {
+        for _ in 0..days {
+            self.time.advance(DAY_MS);
+            self.relay.sweep().await.unwrap();
         }
     }
 
