@@ -18,7 +18,12 @@ const AT_MOST: u32 = 500;
 const OVERDUE_MAILBOXES: u32 = 10;
 
 /// Someone in whose mailbox an envelope has waited too long.
-pub(crate) type Overdue = (UserNumber, String);
+#[derive(Debug)]
+pub(crate) struct Overdue {
+    user: UserNumber,
+    user_id: String,
+    deleted: bool,
+}
 
 /// Some of the mailboxes with something overdue. They lie in the order of arrival, so that one look at the first
 /// envelope of each finds out, bounces apart; it is taken beside the writer, since there may be many to look at.
@@ -27,7 +32,7 @@ pub(crate) async fn overdue(
     now_ms: u64,
 ) -> Result<Vec<Overdue>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT m.user, u.user_id FROM mailboxes m
+        "SELECT m.user, u.user_id, u.state <> 0 FROM mailboxes m
          JOIN users u ON u.id = m.user
          JOIN mailbox b ON b.slot = (SELECT min(slot) FROM mailbox
                                      WHERE slot BETWEEN m.user << 40 AND (m.user << 40) | 0xffffffffff
@@ -39,7 +44,13 @@ pub(crate) async fn overdue(
     .fetch_all(readers)
     .await?;
     rows.iter()
-        .map(|row| Ok((UserNumber(row.try_get(0)?), row.try_get(1)?)))
+        .map(|row| {
+            Ok(Overdue {
+                user: UserNumber(row.try_get(0)?),
+                user_id: row.try_get(1)?,
+                deleted: row.try_get(2)?,
+            })
+        })
         .collect()
 }
 
@@ -104,19 +115,14 @@ impl Sweep {
 
     async fn bounce_expired(&self, tx: &mut Tx) -> Result<u64, sqlx::Error> {
         let mut bounced = 0;
-        for (user, user_id) in &self.overdue {
-            bounced += self.bounce_out_of(tx, *user, user_id).await?;
+        for overdue in &self.overdue {
+            bounced += self.bounce_out_of(tx, overdue).await?;
         }
         Ok(bounced)
     }
 
     /// A bounce stays until it is acknowledged: else nobody would ever learn of what it tells.
-    async fn bounce_out_of(
-        &self,
-        tx: &mut Tx,
-        user: UserNumber,
-        user_id: &str,
-    ) -> Result<u64, sqlx::Error> {
+    async fn bounce_out_of(&self, tx: &mut Tx, recipient: &Overdue) -> Result<u64, sqlx::Error> {
         let rows = sqlx::query(
             "SELECT b.slot, b.size, b.shared, false, b.message_id, b.sender, u.user_id
              FROM mailbox b LEFT JOIN users u ON u.id = b.sender
@@ -124,8 +130,8 @@ impl Sweep {
                  AND b.expires_ms IS NULL AND (b.sender IS NOT NULL OR b.shared IS NOT NULL)
              ORDER BY b.slot LIMIT ?",
         )
-        .bind(Slot::first(user))
-        .bind(Slot::last(user))
+        .bind(Slot::first(recipient.user))
+        .bind(Slot::last(recipient.user))
         .bind(expired_before(self.now_ms))
         .bind(AT_MOST / OVERDUE_MAILBOXES)
         .fetch_all(&mut tx.connection)
@@ -139,8 +145,9 @@ impl Sweep {
             // A contact update has no sender, and nobody misses it: the directory tells the same.
             if let (Some(sender), Some(sender_id)) = (row.try_get(5)?, row.try_get(6)?) {
                 let message_id = row.try_get(4)?;
-                self.forget(tx, message_id, sender_id, user_id).await?;
-                self.bounce(tx, UserNumber(sender), message_id, user_id)
+                self.forget(tx, message_id, sender_id, &recipient.user_id)
+                    .await?;
+                self.bounce(tx, UserNumber(sender), message_id, recipient)
                     .await?;
             }
         }
@@ -172,18 +179,22 @@ impl Sweep {
         tx: &mut Tx,
         sender: UserNumber,
         message_id: &[u8],
-        recipient: &str,
+        recipient: &Overdue,
     ) -> Result<(), sqlx::Error> {
-        let own_id: MessageId =
-            self.secret
-                .message_id(&[b"bounce", message_id, recipient.as_bytes()]);
+        let user_id = recipient.user_id.as_bytes();
+        let own_id: MessageId = self.secret.message_id(&[b"bounce", message_id, user_id]);
+        let reason = if recipient.deleted {
+            wire::bounce::Reason::RecipientDeleted
+        } else {
+            wire::bounce::Reason::Expired
+        };
         let envelope = codec::encode(&wire::Envelope {
             message_id: own_id.to_vec(),
             timestamp_ms: self.now_ms,
             bounce: Some(wire::Bounce {
                 message_id: message_id.to_vec(),
-                recipient_id: recipient.to_owned(),
-                reason: wire::bounce::Reason::Expired.into(),
+                recipient_id: recipient.user_id.clone(),
+                reason: reason.into(),
             }),
             ..Default::default()
         });

@@ -5,6 +5,8 @@
     reason = "each test file uses its part of it"
 )]
 
+pub mod process;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
