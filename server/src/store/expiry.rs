@@ -7,7 +7,7 @@ use connect_proto::{codec, wire};
 use sqlx::{Row as _, SqlitePool};
 
 use super::mailbox::{self, Lying, Slot};
-use super::writer::{Change, Tx};
+use super::writer::{Single, Tx};
 use super::{UserNumber, codes, leaps, nonces, signed};
 use crate::limits::{ENVELOPE_LIFETIME_MS, EPHEMERAL_LIFETIME_MS};
 use crate::secret::RelaySecret;
@@ -66,7 +66,7 @@ pub(crate) struct Sweep {
     pub(crate) secret: Arc<RelaySecret>,
 }
 
-impl Change for Sweep {
+impl Single for Sweep {
     type Outcome = bool;
 
     async fn apply(&mut self, tx: &mut Tx) -> Result<bool, sqlx::Error> {

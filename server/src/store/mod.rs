@@ -9,8 +9,10 @@ pub(crate) mod enrollment;
 pub(crate) mod expiry;
 pub(crate) mod keys;
 mod leaps;
+mod ledger;
 pub(crate) mod mailbox;
 pub(crate) mod nonces;
+mod pending;
 pub(crate) mod writer;
 
 use std::path::Path;
@@ -28,7 +30,8 @@ pub(crate) use crate::users::UserNumber;
 use crate::wakes::Wakes;
 use keys::Keys;
 use nonces::Nonce;
-use writer::{Change, Pending, Tx};
+use pending::Pending;
+use writer::{Change, Tx};
 
 const FILE: &str = "relay.db";
 /// Changes that may wait for the writer; who comes later waits to enqueue.
@@ -98,7 +101,7 @@ impl Store {
         change: C,
     ) -> Result<C::Outcome, ChangeError> {
         let (answer, outcome) = oneshot::channel();
-        let pending = writer::pending(nonce, change, answer);
+        let pending = pending::pending(nonce, change, answer);
         self.writer
             .send(pending)
             .await
@@ -130,6 +133,16 @@ fn options(state_dir: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", WAL_KEPT)
         .busy_timeout(BUSY)
         .disable_statement_logging()
+}
+
+/// A list as SQLite's `json_each` reads it.
+pub(crate) fn to_json(list: &impl serde::Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(list).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// A list as SQLite's `json_group_array` wrote it.
+fn from_json<T: serde::de::DeserializeOwned>(list: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(list).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 /// SQLite's integers are signed; nothing here comes near 2^63.
