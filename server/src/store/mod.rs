@@ -42,6 +42,8 @@ const WAL_KEPT: &str = "67108864";
 /// How long one process waits for another one's transaction: operators' commands run beside the relay.
 const BUSY: Duration = Duration::from_secs(10);
 
+const SQLITE_FULL: &str = "13";
+
 /// The database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -58,8 +60,22 @@ pub enum StoreError {
 pub(crate) enum ChangeError {
     #[error("the nonce was used before")]
     Replayed,
+    #[error("the disk is full")]
+    NoRoom,
     #[error("the change could not be made durable")]
     Unavailable,
+}
+
+impl From<&sqlx::Error> for ChangeError {
+    fn from(error: &sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        match code.as_deref() {
+            Some(SQLITE_FULL) => Self::NoRoom,
+            _ => Self::Unavailable,
+        }
+    }
 }
 
 /// The open database of a running relay.

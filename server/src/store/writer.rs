@@ -95,11 +95,13 @@ pub(super) async fn run(
     wakes: Wakes,
 ) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut failing = false;
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        if let Err(error) = commit(&mut tx, &mut batch).await {
-            tracing::error!(%error, changes = batch.len(), "a group of changes was not made");
+        let outcome = commit(&mut tx, &mut batch).await;
+        note(&mut failing, outcome.as_ref().err());
+        if let Err(error) = outcome {
             for pending in &mut batch {
-                pending.refuse(ChangeError::Unavailable);
+                pending.refuse(ChangeError::from(&error));
             }
             tx.forget_the_attempt();
         }
@@ -118,6 +120,18 @@ pub(super) async fn run(
     }
 }
 
+/// Once when it begins and once when it ends: a log must not fill what is left of a disk.
+fn note(failing: &mut bool, error: Option<&sqlx::Error>) {
+    match error {
+        Some(error) if !*failing => {
+            tracing::error!(%error, "nothing can be made durable: requests are refused");
+        }
+        None if *failing => tracing::info!("changes are made durable again"),
+        _ => {}
+    }
+    *failing = error.is_some();
+}
+
 /// All in one transaction. Should one change fail, the transaction starts again with a savepoint around each, so that
 /// only that one is refused; the good case does not pay for it.
 async fn commit(tx: &mut Tx, batch: &mut [Box<dyn Pending>]) -> Result<(), sqlx::Error> {
@@ -127,7 +141,7 @@ async fn commit(tx: &mut Tx, batch: &mut [Box<dyn Pending>]) -> Result<(), sqlx:
         tx.forget_the_attempt();
         // Some failures have rolled back already, and then this one says that there is nothing to do.
         let _ = sqlx::query("ROLLBACK").execute(&mut tx.connection).await;
-        if savepoints {
+        if savepoints || ChangeError::from(&error) == ChangeError::NoRoom {
             return Err(error);
         }
         tracing::warn!(%error, "a change failed; its group is made again, one by one");
@@ -183,7 +197,7 @@ async fn apply_alone(tx: &mut Tx, pending: &mut dyn Pending) -> Result<(), sqlx:
         .await?;
     if let Err(error) = pending::apply(tx, vec![&mut *pending]).await {
         tracing::error!(%error, "a change was not made");
-        pending.refuse(ChangeError::Unavailable);
+        pending.refuse(ChangeError::from(&error));
         sqlx::query("ROLLBACK TO change")
             .execute(&mut tx.connection)
             .await?;

@@ -56,7 +56,10 @@ impl World {
     }
 
     pub async fn with(limits: Limits) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), limits).await
+    }
+
+    pub async fn on(dir: TempDir, limits: Limits) -> Self {
         let (clock, time) = Clock::manual(Clock::system().now_ms());
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         identity::init(dir.path(), &["relay.test".to_owned()], &clock, &mut rng).unwrap();
