@@ -39,6 +39,10 @@ const QUEUE: usize = 1_024;
 const READERS: u32 = 4;
 /// Bytes of the write-ahead log that stay on disk after a burst.
 const WAL_KEPT: &str = "67108864";
+/// Every page that changed since the last checkpoint is copied once, however often it changed: rare ones copy less.
+const CHECKPOINT_PAGES: &str = "8192";
+/// KiB of pages that the writer remembers, so that a group does not spill before its commit.
+const WRITER_CACHE: &str = "-8192";
 /// How long one process waits for another one's transaction: operators' commands run beside the relay.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -134,7 +138,8 @@ impl Store {
 pub(crate) async fn open_connection(state_dir: &Path) -> Result<SqliteConnection, StoreError> {
     // SQLite gives its own files the mode of the database.
     create_private(&state_dir.join(FILE)).map_err(StoreError::Create)?;
-    let mut connection = options(state_dir).connect().await?;
+    let options = options(state_dir).pragma("cache_size", WRITER_CACHE);
+    let mut connection = options.connect().await?;
     sqlx::migrate!("./migrations").run(&mut connection).await?;
     Ok(connection)
 }
@@ -147,6 +152,7 @@ fn options(state_dir: &Path) -> SqliteConnectOptions {
         // Checking them would search every mailbox for each shared part that is deleted.
         .foreign_keys(false)
         .pragma("journal_size_limit", WAL_KEPT)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .busy_timeout(BUSY)
         .disable_statement_logging()
 }
