@@ -91,6 +91,9 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// What the relay has too much of for the moment.
+    pub(crate) const BUSY: Self = Self::Unavailable { seconds: SOON };
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
