@@ -13,11 +13,13 @@ pub mod sweep;
 pub mod tls;
 mod users;
 
+mod activity;
 mod authorities;
 mod check;
 mod http;
 mod listener;
 mod refusal;
+mod room;
 mod secret;
 mod store;
 mod wakes;

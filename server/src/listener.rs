@@ -1,7 +1,6 @@
 //! The public listener: TCP, TLS, HTTP; every step bounded in time, every task counted.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,14 +9,15 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::activity::Counted;
 use crate::limits::Limits;
+use crate::room::{Place, Room};
 
 /// Room for the headers of a request, the longest signature included.
 const HEADERS_LEN: usize = 16 << 10;
@@ -73,18 +73,18 @@ pub(crate) struct Listener {
 impl Listener {
     /// Accepts until told to stop. At the limit, who comes next waits in the kernel's queue.
     pub(crate) async fn run(self, tcp: TcpListener) {
-        let room = Arc::new(Semaphore::new(self.limits.connections));
+        let room = Room::new(&self.limits);
         let stopping = self.tasks.stopping.clone();
-        while let Some(Some((stream, permit))) =
+        while let Some(Some((stream, place))) =
             stopping.run_until_cancelled(accept(&tcp, &room)).await
         {
             let listener = self.clone();
             self.tasks
-                .spawn(async move { listener.serve(stream, permit).await });
+                .spawn(async move { listener.serve(stream, place).await });
         }
     }
 
-    async fn serve(self, stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    async fn serve(self, stream: TcpStream, _place: Place) {
         // Each stage is boxed, so that a connection that waits holds no room for the stages before.
         let Some(stream) = Box::pin(self.handshake(stream)).await else {
             return;
@@ -126,30 +126,38 @@ impl Listener {
     }
 
     async fn serve_http2(self, stream: TlsStream<TcpStream>) -> Result<(), hyper::Error> {
+        let service = Counted::new(TowerToHyperService::new(self.router));
         let connection = http2::Builder::new(self.tasks.clone())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(u32::try_from(HEADERS_LEN).unwrap_or(u32::MAX))
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+            .serve_connection(TokioIo::new(stream), service.clone());
         let mut connection = Box::pin(connection);
+        let silence = Duration::from_secs(self.limits.header_seconds);
         tokio::select! {
             outcome = &mut connection => return outcome,
-            () = self.tasks.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = service.idle_for(silence) => {}
+            () = self.tasks.stopping.cancelled() => {}
         }
-        connection.await
+        connection.as_mut().graceful_shutdown();
+        // Who never finishes its headers or never reads its answers is not waited for.
+        let within = Duration::from_secs(self.limits.body_seconds);
+        timeout(within, connection).await.unwrap_or(Ok(()))
     }
 }
 
-async fn accept(
-    tcp: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+async fn accept(tcp: &TcpListener, room: &Room) -> Option<(TcpStream, Place)> {
     loop {
+        let permit = room.any().await?;
         match tcp.accept().await {
-            Ok((stream, _)) => return Some((stream, permit)),
+            Ok((stream, peer)) => {
+                if let Some(place) = room.take(permit, peer.ip()) {
+                    return Some((stream, place));
+                }
+                tracing::debug!("an address has too many connections");
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(BREATH).await;

@@ -8,6 +8,10 @@ use http::{HeaderValue, StatusCode};
 
 use crate::store::ChangeError;
 
+/// Seconds until it may go better: what ends by itself, and what takes an administrator.
+const SOON: u64 = 1;
+const LATER: u64 = 30;
+
 /// What the content of a request has wrong; the answer is 400 and the word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Wrong {
@@ -83,10 +87,13 @@ pub(crate) enum Refusal {
     #[error("method_not_allowed")]
     MethodNotAllowed,
     #[error("unavailable")]
-    Unavailable,
+    Unavailable { seconds: u64 },
 }
 
 impl Refusal {
+    /// What the relay has too much of for the moment.
+    pub(crate) const BUSY: Self = Self::Unavailable { seconds: SOON };
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
@@ -101,7 +108,7 @@ impl Refusal {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowDown { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::MailboxFull => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
@@ -109,8 +116,7 @@ impl Refusal {
     /// Seconds after which it may go better.
     const fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::SlowDown { seconds } => Some(*seconds),
-            Self::Unavailable => Some(1),
+            Self::SlowDown { seconds } | Self::Unavailable { seconds } => Some(*seconds),
             _ => None,
         }
     }
@@ -140,7 +146,9 @@ impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Replayed => Self::Unauthenticated,
-            ChangeError::Unavailable => Self::Unavailable,
+            ChangeError::Unavailable => Self::Unavailable { seconds: SOON },
+            // Not 507: that says that one mailbox is full, and nothing about the others.
+            ChangeError::NoRoom => Self::Unavailable { seconds: LATER },
         }
     }
 }
@@ -149,6 +157,6 @@ impl From<ChangeError> for Refusal {
 impl From<sqlx::Error> for Refusal {
     fn from(error: sqlx::Error) -> Self {
         tracing::error!(%error, "a read failed");
-        Self::Unavailable
+        Self::Unavailable { seconds: SOON }
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::authorities::Authorities;
 use crate::clock::Clock;
-use crate::http::{self, App, Throttle};
+use crate::http::{self, App, Bodies, Throttle};
 use crate::identity::{self, InitError};
 use crate::limits::Limits;
 use crate::listener::{Listener, Tasks};
@@ -95,6 +95,7 @@ pub async fn start(config: RelayConfig) -> Result<Relay, StartError> {
         authorities: Authorities::new(&hosts, local_addr.port(), &settings.authorities),
         store,
         throttle: Throttle::new(&limits),
+        bodies: Bodies::new(limits.bodies_bytes),
         secret: Arc::new(secret),
         limits: limits.clone(),
         clock,

@@ -60,7 +60,8 @@ impl Settings {
             "# hosts: the names by which clients reach this relay, on its own port or 443.\n\
              # authorities: further \"host:port\" pairs, where a port forward stands before it.\n\
              {names}\n\
-             # [limits] may hold connections, requests_per_second, request_burst, enrollments_per_minute,\n\
+             # [limits] may hold connections, connections_per_address, bodies_bytes, requests_per_second, request_burst,\n\
+             # enrollments_per_minute,\n\
              # enrollments_per_minute_in_all, mailbox_messages, mailbox_bytes, contact_update_audience,\n\
              # handshake_seconds, header_seconds and body_seconds.\n"
         ))

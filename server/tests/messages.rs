@@ -7,8 +7,6 @@ use connect_proto::{routes, wire};
 use connect_relay::limits::Limits;
 use support::{World, entries};
 
-const DAY_MS: u64 = 86_400_000;
-
 fn ids(envelopes: &[wire::Envelope]) -> Vec<u8> {
     envelopes
         .iter()
@@ -260,8 +258,7 @@ async fn the_same_bytes_again_are_stored_once_and_other_bytes_are_a_conflict() {
         "delivered once is delivered"
     );
 
-    world.time.advance(30 * DAY_MS);
-    world.relay.sweep().await.unwrap();
+    world.live(30).await;
     assert_eq!(
         alice.send(&world, &redated).await.status,
         204,

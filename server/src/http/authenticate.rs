@@ -1,7 +1,5 @@
 //! Who calls (§8.3, D8): the cheap checks first, the body last.
 
-use std::time::Duration;
-
 use axum::extract::Request;
 use bytes::Bytes;
 use connect_proto::ids::UserId;
@@ -12,6 +10,7 @@ use http::HeaderMap;
 use http::header::HOST;
 use http::request::Parts;
 
+use super::body::Held;
 use super::{App, body};
 use crate::refusal::Refusal;
 use crate::store::UserNumber;
@@ -23,6 +22,8 @@ pub(super) struct Caller {
     pub(super) user_id: UserId,
     pub(super) number: UserNumber,
     pub(super) nonce: Nonce,
+    /// The room of the body, and of what is made of it.
+    _held: Held,
 }
 
 /// Authenticates a request by its headers, and only then reads its body.
@@ -43,14 +44,14 @@ pub(super) async fn authenticate(
     let key = known.map_or_else(|| app.secret.operations.public_key(), |(_, key)| key);
     let verified = verify(app, &parts, claim, &key)?;
     let (number, _) = known.ok_or(Refusal::Unauthenticated)?;
-    let within = Duration::from_secs(app.limits.body_seconds);
-    let body = body::read(&parts.headers, body, max_bytes, within).await?;
+    let (body, held) = body::read(app, &parts.headers, body, max_bytes).await?;
     verified.check_body(&body)?;
     Ok((
         Caller {
             user_id,
             number,
             nonce: Nonce::new(number, verified.nonce, now_ms),
+            _held: held,
         },
         body,
     ))

@@ -1,11 +1,9 @@
 //! `POST /api/v1/enroll`: signed by the new Sign Key, admitted by an operator's code (D28).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
 use connect_proto::bundle::{self, Bundle};
 use connect_proto::enrollment::EnrollmentCode;
 use connect_proto::{codec, routes, wire};
@@ -50,8 +48,7 @@ async fn admit(app: &App, request: Request) -> Result<(wire::EnrollRequest, Bund
     let (parts, body) = request.into_parts();
     let (user_id, claim) = authenticate::claim(&parts.headers, app.clock.now_ms())?;
     app.throttle.admit_enrollment(&user_id)?;
-    let within = Duration::from_secs(app.limits.body_seconds);
-    let body: Bytes = body::read(&parts.headers, body, routes::MAX_CALL_BYTES, within).await?;
+    let (body, _held) = body::read(app, &parts.headers, body, routes::MAX_CALL_BYTES).await?;
     let request: wire::EnrollRequest = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
     let bundle = request.bundle.as_ref().ok_or(Wrong::Bundle)?;
     let bundle = bundle::open(bundle).map_err(|_| Wrong::Bundle)?;

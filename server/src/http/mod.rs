@@ -27,12 +27,14 @@ use crate::refusal::Refusal;
 use crate::secret::RelaySecret;
 use crate::store::Store;
 use crate::wakes::Wakes;
+pub(crate) use body::Bodies;
 pub(crate) use throttle::Throttle;
 
 /// What the endpoints work with.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) authorities: Authorities,
+    pub(crate) bodies: Bodies,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) secret: Arc<RelaySecret>,

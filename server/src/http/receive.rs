@@ -31,6 +31,8 @@ pub(super) async fn handle(
         entries: receive.acknowledged,
     };
     app.store.change(Some(caller.nonce), acknowledge).await?;
+    // Of who waits nothing more is kept than is needed.
+    drop(caller);
     // Before the first look: what is committed after that look rings.
     let poll = app.wakes.register(user);
     let deadline = Instant::now() + receive.wait;

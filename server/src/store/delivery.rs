@@ -1,13 +1,10 @@
 //! Accepting an envelope (D18, D21): for all its recipients or for none, and each message once.
 
 use connect_proto::ids::{MessageId, UserId};
-use serde_json::json;
-use sqlx::Row as _;
 
-use super::mailbox::{self, Slot};
+use super::UserNumber;
+use super::ledger::Ledger;
 use super::writer::{Change, Tx};
-use super::{UserNumber, signed, unsigned};
-use crate::limits::{DEDUP_LIFETIME_MS, EPHEMERAL_LIFETIME_MS};
 use crate::secret::Tag;
 
 /// An envelope that a user sends: stored for all recipients or for none (D18).
@@ -46,156 +43,46 @@ pub(crate) enum Delivery {
     MailboxFull,
 }
 
-/// A recipient's mailbox as the transaction finds it.
-struct Mailbox {
-    user: UserNumber,
-    next_seq: u64,
-    has_room: bool,
-    accepted_before: Option<Vec<u8>>,
-}
+/// Bytes of envelopes in one run: it travels to the database as one blob.
+const RUN: usize = 4 << 20;
 
 impl Change for Deliver {
     type Outcome = Delivery;
 
-    /// Looks at every recipient before it writes for the first.
-    async fn apply(&mut self, tx: &mut Tx) -> Result<Delivery, sqlx::Error> {
-        let Some(mailboxes) = self.mailboxes(tx).await? else {
-            return Ok(Delivery::UnknownRecipient);
-        };
-        let addressed = || self.parcels.iter().zip(&mailboxes);
-        let differs = |(parcel, mailbox): (&Parcel, &Mailbox)| {
-            mailbox
-                .accepted_before
-                .as_ref()
-                .is_some_and(|digest| digest.as_slice() != parcel.digest)
-        };
-        if addressed().any(differs) {
-            return Ok(Delivery::Conflict);
-        }
-        let missing: Vec<_> = addressed()
-            .filter(|(_, mailbox)| mailbox.accepted_before.is_none())
-            .collect();
-        if missing.iter().any(|(_, mailbox)| !mailbox.has_room) {
-            return Ok(Delivery::MailboxFull);
-        }
-        let shared = match &self.shared {
-            Some(envelope) if !missing.is_empty() => {
-                Some(mailbox::add_shared(tx, envelope, missing.len() as u64).await?)
+    /// Those of one group commit together, in runs: a trip to the database's thread costs more than what it does there.
+    async fn apply_all(
+        changes: &mut [&mut Self],
+        tx: &mut Tx,
+    ) -> Result<Vec<Delivery>, sqlx::Error> {
+        let mut outcomes = Vec::with_capacity(changes.len());
+        let mut rest = &*changes;
+        while !rest.is_empty() {
+            let (run, later) = rest.split_at(run_len(rest));
+            let parcels = run.iter().flat_map(|deliver| &deliver.parcels);
+            let mut ledger = Ledger::open(tx, parcels).await?;
+            for deliver in run {
+                outcomes.push(ledger.admit(tx, deliver).await?);
             }
-            _ => None,
-        };
-        self.put(tx, &missing, shared).await?;
-        Ok(Delivery::Stored)
+            ledger.close(tx).await?;
+            rest = later;
+        }
+        Ok(outcomes)
     }
 }
 
 impl Deliver {
-    fn size(&self, parcel: &Parcel) -> u64 {
-        (parcel.envelope.len() + self.shared.as_ref().map_or(0, Vec::len)) as u64
-    }
-
-    /// Every recipient's mailbox, in the order of the parcels; none if one of them is unknown.
-    async fn mailboxes(&self, tx: &mut Tx) -> Result<Option<Vec<Mailbox>>, sqlx::Error> {
-        let asked: Vec<_> = self
-            .parcels
-            .iter()
-            .map(|parcel| json!([parcel.recipient.as_str(), hex::encode(parcel.tag)]))
-            .collect();
-        let rows = sqlx::query(
-            "SELECT m.user, m.next_seq, m.messages, m.bytes, d.digest
-             FROM json_each(?) j
-             LEFT JOIN users u ON u.user_id = j.value ->> 0 AND u.state = 0
-             LEFT JOIN mailboxes m ON m.user = u.id
-             LEFT JOIN dedup d ON d.tag = unhex(j.value ->> 1) AND d.expires_ms > ?
-             ORDER BY j.key",
-        )
-        .bind(json!(asked).to_string())
-        .bind(signed(self.now_ms))
-        .fetch_all(&mut tx.connection)
-        .await?;
-        let mut mailboxes = Vec::with_capacity(rows.len());
-        for (row, parcel) in rows.iter().zip(&self.parcels) {
-            let Some(user) = row.try_get(0)? else {
-                return Ok(None);
-            };
-            let (messages, bytes) = (unsigned(row.try_get(2)?), unsigned(row.try_get(3)?));
-            mailboxes.push(Mailbox {
-                user: UserNumber(user),
-                next_seq: unsigned(row.try_get(1)?),
-                has_room: messages < self.max_messages
-                    && bytes + self.size(parcel) <= self.max_bytes,
-                accepted_before: row.try_get(4)?,
-            });
-        }
-        Ok(Some(mailboxes))
-    }
-
-    /// One trip to the database, however many the recipients: their envelopes travel as one blob, cut up there.
-    /// With several statements only a bare `?` is bound in order.
-    async fn put(
-        &self,
-        tx: &mut Tx,
-        missing: &[(&Parcel, &Mailbox)],
-        shared: Option<i64>,
-    ) -> Result<(), sqlx::Error> {
-        let (list, envelopes) = self.pack(missing)?;
-        let expires = self
-            .ephemeral
-            .then(|| signed(self.now_ms.saturating_add(EPHEMERAL_LIFETIME_MS)));
-        sqlx::query(
-            "INSERT OR REPLACE INTO dedup (tag, digest, expires_ms)
-             SELECT unhex(value ->> 0), unhex(value ->> 1), ? FROM json_each(?);
-             INSERT INTO mailbox (slot, message_id, sender, arrived_ms, expires_ms, shared, size, envelope)
-             SELECT value ->> 3, ?, ?, ?, ?, ?, value ->> 4, substr(?, value ->> 5, value ->> 6) FROM json_each(?);
-             UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + 1, bytes = bytes + (j.value ->> 4)
-             FROM json_each(?) j WHERE user = j.value ->> 2",
-        )
-        .bind(signed(self.now_ms.saturating_add(DEDUP_LIFETIME_MS)))
-        .bind(list.as_str())
-        .bind(self.message_id.as_bytes().as_slice())
-        .bind(self.sender.0)
-        .bind(signed(self.now_ms))
-        .bind(expires)
-        .bind(shared)
-        .bind(envelopes)
-        .bind(list.as_str())
-        .bind(list.as_str())
-        .execute(&mut tx.connection)
-        .await?;
-        tx.woken
-            .extend(missing.iter().map(|(_, mailbox)| mailbox.user));
-        Ok(())
-    }
-
-    /// `[tag, digest, user, slot, size, first byte, length]` of each, and the bytes of all.
-    fn pack(&self, missing: &[(&Parcel, &Mailbox)]) -> Result<(String, Vec<u8>), sqlx::Error> {
-        let mut list = Vec::with_capacity(missing.len());
-        let mut envelopes = Vec::with_capacity(
-            missing
-                .iter()
-                .map(|(parcel, _)| parcel.envelope.len())
-                .sum(),
-        );
-        for (parcel, mailbox) in missing {
-            let slot = Slot::new(mailbox.user, mailbox.next_seq).ok_or_else(exhausted)?;
-            let (first, len) = (envelopes.len() + 1, parcel.envelope.len());
-            let (tag, digest) = (hex::encode(parcel.tag), hex::encode(parcel.digest));
-            list.push(json!([
-                tag,
-                digest,
-                mailbox.user.0,
-                slot.0,
-                self.size(parcel),
-                first,
-                len
-            ]));
-            envelopes.extend_from_slice(&parcel.envelope);
-        }
-        Ok((json!(list).to_string(), envelopes))
+    pub(super) fn size(&self, parcel: &Parcel) -> usize {
+        parcel.envelope.len() + self.shared.as_ref().map_or(0, Vec::len)
     }
 }
 
-/// A mailbox that was given 2^40 numbers: its user cannot get a further one.
-fn exhausted() -> sqlx::Error {
-    sqlx::Error::Protocol("a mailbox has no number left".to_owned())
+/// How many of the first ones fit into one run; at least one.
+fn run_len(changes: &[&mut Deliver]) -> usize {
+    let mut bytes = 0;
+    let fit = changes.iter().take_while(|deliver| {
+        let parcels = deliver.parcels.iter();
+        bytes += parcels.map(|parcel| parcel.envelope.len()).sum::<usize>();
+        bytes <= RUN
+    });
+    fit.count().max(1)
 }

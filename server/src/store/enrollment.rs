@@ -11,7 +11,7 @@ use connect_proto::{codec, wire};
 use sqlx::Row as _;
 
 use super::codes::{self, CodeState};
-use super::writer::{Change, Tx};
+use super::writer::{Single, Tx};
 use super::{UserNumber, directory, mailbox, signed, unsigned};
 use crate::secret::RelaySecret;
 
@@ -49,7 +49,7 @@ struct Latest {
     active: bool,
 }
 
-impl Change for Enroll {
+impl Single for Enroll {
     type Outcome = Enrollment;
 
     async fn apply(&mut self, tx: &mut Tx) -> Result<Enrollment, sqlx::Error> {

@@ -1,14 +1,14 @@
 //! Mailboxes (D21): what was accepted waits in order until it is acknowledged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use connect_proto::ids::MessageId;
 use futures_util::TryStreamExt as _;
-use serde_json::json;
 use sqlx::{Row as _, SqlitePool};
 
 use super::writer::{Change, Tx};
-use super::{UserNumber, signed, unsigned};
+use super::{UserNumber, from_json, signed, to_json, unsigned};
+use crate::limits::EPHEMERAL_LIFETIME_MS;
 
 const SEQ_BITS: u32 = 40;
 const MAX_SEQ: u64 = (1 << SEQ_BITS) - 1;
@@ -53,7 +53,7 @@ pub(super) async fn add_shared(
     Ok(added.last_insert_rowid())
 }
 
-/// Puts an envelope of the relay's own into one mailbox, whatever its limits.
+/// Puts an envelope of the relay's own into one mailbox, whatever its limits. Nobody reads a deleted user's.
 pub(super) async fn put_own(
     tx: &mut Tx,
     user: UserNumber,
@@ -64,8 +64,10 @@ pub(super) async fn put_own(
     let size = signed(envelope.len() as u64);
     sqlx::query(
         "INSERT INTO mailbox (slot, message_id, arrived_ms, size, envelope)
-         SELECT (user << 40) | next_seq, ?, ?, ?, ? FROM mailboxes WHERE user = ?;
-         UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + 1, bytes = bytes + ? WHERE user = ?",
+         SELECT (m.user << 40) | m.next_seq, ?, ?, ?, ? FROM mailboxes m JOIN users u ON u.id = m.user
+         WHERE m.user = ? AND u.state = 0;
+         UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + 1, bytes = bytes + ?
+         WHERE user = (SELECT id FROM users WHERE id = ? AND state = 0)",
     )
     .bind(message_id.as_bytes().as_slice())
     .bind(signed(now_ms))
@@ -91,29 +93,31 @@ pub(crate) struct Acknowledge {
 impl Change for Acknowledge {
     type Outcome = ();
 
-    async fn apply(&mut self, tx: &mut Tx) -> Result<(), sqlx::Error> {
-        let asked: Vec<_> = self
-            .entries
-            .iter()
-            .filter_map(|(seq, message)| {
-                Some(json!([Slot::new(self.user, *seq)?.0, message.to_string()]))
-            })
-            .collect();
-        if asked.is_empty() {
-            return Ok(());
+    async fn apply_all(changes: &mut [&mut Self], tx: &mut Tx) -> Result<Vec<()>, sqlx::Error> {
+        let (mut slots, mut messages) = (Vec::new(), Vec::new());
+        for Self { user, entries } in changes.iter() {
+            for (seq, message) in entries {
+                if let Some(slot) = Slot::new(*user, *seq) {
+                    slots.push(slot.0);
+                    messages.extend_from_slice(message.as_bytes());
+                }
+            }
         }
-        let rows = sqlx::query(
-            "SELECT b.slot, b.size, b.shared FROM json_each(?) j
-             JOIN mailbox b ON b.slot = j.value ->> 0 AND b.message_id = unhex(j.value ->> 1)",
-        )
-        .bind(json!(asked).to_string())
-        .fetch_all(&mut tx.connection)
-        .await?;
-        let lying = rows
-            .iter()
-            .map(Lying::read)
-            .collect::<Result<Vec<_>, _>>()?;
-        take_out(tx, &lying).await
+        if !slots.is_empty() {
+            let lying: String = sqlx::query_scalar(
+                "SELECT json_group_array(json_array(b.slot, b.size, b.shared, b.expires_ms IS NOT NULL))
+                 FROM json_each(?) j
+                 JOIN mailbox b ON b.slot = j.value AND b.message_id = substr(?, j.key * 16 + 1, 16)",
+            )
+            .bind(to_json(&slots)?)
+            .bind(messages)
+            .fetch_one(&mut tx.connection)
+            .await?;
+            let lying: BTreeSet<(i64, i64, Option<i64>, i64)> = from_json(&lying)?;
+            let lying: Vec<_> = lying.into_iter().map(Lying::from_tuple).collect();
+            take_out(tx, &lying).await?;
+        }
+        Ok(vec![(); changes.len()])
     }
 }
 
@@ -122,16 +126,27 @@ pub(super) struct Lying {
     pub(super) slot: Slot,
     size: i64,
     shared: Option<i64>,
+    ephemeral: bool,
 }
 
 impl Lying {
-    /// From a row that begins with slot, size, shared.
+    /// From a row that begins with slot, size, shared, and whether it is ephemeral.
     pub(super) fn read(row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             slot: Slot(row.try_get(0)?),
             size: row.try_get(1)?,
             shared: row.try_get(2)?,
+            ephemeral: row.try_get(3)?,
         })
+    }
+
+    fn from_tuple((slot, size, shared, ephemeral): (i64, i64, Option<i64>, i64)) -> Self {
+        Self {
+            slot: Slot(slot),
+            size,
+            shared,
+            ephemeral: ephemeral != 0,
+        }
     }
 }
 
@@ -140,41 +155,44 @@ pub(super) async fn take_out(tx: &mut Tx, lying: &[Lying]) -> Result<(), sqlx::E
     if lying.is_empty() {
         return Ok(());
     }
-    let slots: Vec<_> = lying.iter().map(|lying| lying.slot.0).collect();
-    sqlx::query("DELETE FROM mailbox WHERE slot IN (SELECT value FROM json_each(?))")
-        .bind(json!(slots).to_string())
-        .execute(&mut tx.connection)
-        .await?;
-    let mut users: HashMap<UserNumber, (i64, i64)> = HashMap::new();
+    let mut users: HashMap<UserNumber, (i64, i64, i64)> = HashMap::new();
     let mut shares: HashMap<i64, i64> = HashMap::new();
-    for Lying { slot, size, shared } in lying {
-        let (messages, bytes) = users.entry(slot.user()).or_default();
-        *messages += 1;
-        *bytes += size;
+    for Lying {
+        slot,
+        size,
+        shared,
+        ephemeral,
+    } in lying
+    {
+        let (messages, bytes, ephemerals) = users.entry(slot.user()).or_default();
+        if *ephemeral {
+            *ephemerals += 1;
+        } else {
+            *messages += 1;
+            *bytes += size;
+        }
         if let Some(shared) = shared {
             *shares.entry(*shared).or_default() += 1;
         }
     }
-    for (user, (messages, bytes)) in users {
-        sqlx::query(
-            "UPDATE mailboxes SET messages = messages - ?, bytes = bytes - ? WHERE user = ?",
-        )
-        .bind(messages)
-        .bind(bytes)
-        .bind(user.0)
-        .execute(&mut tx.connection)
-        .await?;
-    }
-    for (shared, readers) in shares {
-        sqlx::query(
-            "UPDATE shared SET readers = readers - ? WHERE id = ?; DELETE FROM shared WHERE id = ? AND readers <= 0",
-        )
-        .bind(readers)
-        .bind(shared)
-        .bind(shared)
-        .execute(&mut tx.connection)
-        .await?;
-    }
+    let slots: Vec<_> = lying.iter().map(|lying| lying.slot.0).collect();
+    let users: Vec<_> = users.iter().map(|(user, out)| (user.0, out)).collect();
+    let shares: Vec<_> = shares.into_iter().collect();
+    let shares = to_json(&shares)?;
+    sqlx::query(
+        "DELETE FROM mailbox WHERE slot IN (SELECT value FROM json_each(?));
+         UPDATE mailboxes SET messages = messages - (j.value ->> '$[1][0]'), bytes = bytes - (j.value ->> '$[1][1]'),
+                ephemerals = ephemerals - (j.value ->> '$[1][2]') FROM json_each(?) j WHERE user = j.value ->> 0;
+         UPDATE shared SET readers = readers - (j.value ->> 1) FROM json_each(?) j
+                WHERE shared.id = j.value ->> 0;
+         DELETE FROM shared WHERE id IN (SELECT value ->> 0 FROM json_each(?)) AND readers <= 0",
+    )
+    .bind(to_json(&slots)?)
+    .bind(to_json(&users)?)
+    .bind(shares.as_str())
+    .bind(shares.as_str())
+    .execute(&mut tx.connection)
+    .await?;
     Ok(())
 }
 
@@ -203,12 +221,14 @@ pub(crate) async fn page(
 ) -> Result<Page, sqlx::Error> {
     let mut rows = sqlx::query(
         "SELECT b.slot, s.envelope, b.envelope FROM mailbox b LEFT JOIN shared s ON s.id = b.shared
-         WHERE b.slot BETWEEN ? AND ? AND (b.expires_ms IS NULL OR b.expires_ms > ?)
+         WHERE b.slot BETWEEN ? AND ? AND (b.expires_ms IS NULL OR b.expires_ms > ? AND b.expires_ms <= ?)
          ORDER BY b.slot LIMIT ?",
     )
     .bind(Slot::first(user))
     .bind(Slot::last(user))
     .bind(signed(now_ms))
+    // What would expire later was stamped by a clock that has been set back since.
+    .bind(signed(now_ms.saturating_add(EPHEMERAL_LIFETIME_MS)))
     .bind(signed(limit as u64 + 1))
     .fetch(readers);
     let mut page = Page::default();

@@ -8,8 +8,11 @@ pub(crate) mod directory;
 pub(crate) mod enrollment;
 pub(crate) mod expiry;
 pub(crate) mod keys;
+mod leaps;
+mod ledger;
 pub(crate) mod mailbox;
 pub(crate) mod nonces;
+mod pending;
 pub(crate) mod writer;
 
 use std::path::Path;
@@ -27,7 +30,8 @@ pub(crate) use crate::users::UserNumber;
 use crate::wakes::Wakes;
 use keys::Keys;
 use nonces::Nonce;
-use writer::{Change, Pending, Tx};
+use pending::Pending;
+use writer::{Change, Tx};
 
 const FILE: &str = "relay.db";
 /// Changes that may wait for the writer; who comes later waits to enqueue.
@@ -35,8 +39,14 @@ const QUEUE: usize = 1_024;
 const READERS: u32 = 4;
 /// Bytes of the write-ahead log that stay on disk after a burst.
 const WAL_KEPT: &str = "67108864";
+/// Every page that changed since the last checkpoint is copied once, however often it changed: rare ones copy less.
+const CHECKPOINT_PAGES: &str = "8192";
+/// KiB of pages that the writer remembers, so that a group does not spill before its commit.
+const WRITER_CACHE: &str = "-8192";
 /// How long one process waits for another one's transaction: operators' commands run beside the relay.
 const BUSY: Duration = Duration::from_secs(10);
+
+const SQLITE_FULL: &str = "13";
 
 /// The database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +64,22 @@ pub enum StoreError {
 pub(crate) enum ChangeError {
     #[error("the nonce was used before")]
     Replayed,
+    #[error("the disk is full")]
+    NoRoom,
     #[error("the change could not be made durable")]
     Unavailable,
+}
+
+impl From<&sqlx::Error> for ChangeError {
+    fn from(error: &sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        match code.as_deref() {
+            Some(SQLITE_FULL) => Self::NoRoom,
+            _ => Self::Unavailable,
+        }
+    }
 }
 
 /// The open database of a running relay.
@@ -97,7 +121,7 @@ impl Store {
         change: C,
     ) -> Result<C::Outcome, ChangeError> {
         let (answer, outcome) = oneshot::channel();
-        let pending = writer::pending(nonce, change, answer);
+        let pending = pending::pending(nonce, change, answer);
         self.writer
             .send(pending)
             .await
@@ -114,7 +138,8 @@ impl Store {
 pub(crate) async fn open_connection(state_dir: &Path) -> Result<SqliteConnection, StoreError> {
     // SQLite gives its own files the mode of the database.
     create_private(&state_dir.join(FILE)).map_err(StoreError::Create)?;
-    let mut connection = options(state_dir).connect().await?;
+    let options = options(state_dir).pragma("cache_size", WRITER_CACHE);
+    let mut connection = options.connect().await?;
     sqlx::migrate!("./migrations").run(&mut connection).await?;
     Ok(connection)
 }
@@ -127,8 +152,19 @@ fn options(state_dir: &Path) -> SqliteConnectOptions {
         // Checking them would search every mailbox for each shared part that is deleted.
         .foreign_keys(false)
         .pragma("journal_size_limit", WAL_KEPT)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .busy_timeout(BUSY)
         .disable_statement_logging()
+}
+
+/// A list as SQLite's `json_each` reads it.
+pub(crate) fn to_json(list: &impl serde::Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(list).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// A list as SQLite's `json_group_array` wrote it.
+fn from_json<T: serde::de::DeserializeOwned>(list: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(list).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 /// SQLite's integers are signed; nothing here comes near 2^63.

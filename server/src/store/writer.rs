@@ -1,14 +1,14 @@
 //! The group commit: changes that wait at the same time share one transaction and one fsync.
 
 use std::future::Future;
-use std::pin::Pin;
 
 use connect_proto::ids::UserId;
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::keys::Keys;
 use super::nonces::{self, Nonce};
+use super::pending::{self, Pending};
 use super::{ChangeError, UserNumber};
 use crate::wakes::Wakes;
 
@@ -39,8 +39,19 @@ impl Tx {
     }
 }
 
-/// One change of the database. It may be applied more than once: what came before is rolled back then.
+/// One kind of change of the database. It may be applied more than once: what came before is rolled back then.
 pub(crate) trait Change: Send + 'static {
+    type Outcome: Send + 'static;
+
+    /// Makes all of one group that are of this kind, as if one after the other; one outcome for each.
+    fn apply_all(
+        changes: &mut [&mut Self],
+        tx: &mut Tx,
+    ) -> impl Future<Output = Result<Vec<Self::Outcome>, sqlx::Error>> + Send;
+}
+
+/// A change that gains nothing from being made together with others of its kind.
+pub(crate) trait Single: Send + 'static {
     type Outcome: Send + 'static;
 
     fn apply(
@@ -49,72 +60,30 @@ pub(crate) trait Change: Send + 'static {
     ) -> impl Future<Output = Result<Self::Outcome, sqlx::Error>> + Send;
 }
 
+impl<S: Single> Change for S {
+    type Outcome = S::Outcome;
+
+    async fn apply_all(
+        changes: &mut [&mut Self],
+        tx: &mut Tx,
+    ) -> Result<Vec<S::Outcome>, sqlx::Error> {
+        let mut outcomes = Vec::with_capacity(changes.len());
+        for change in changes {
+            outcomes.push(change.apply(tx).await?);
+        }
+        Ok(outcomes)
+    }
+}
+
 /// Spends a nonce and changes nothing else.
 #[derive(Debug)]
 pub(crate) struct Nothing;
 
-impl Change for Nothing {
+impl Single for Nothing {
     type Outcome = ();
 
     async fn apply(&mut self, _: &mut Tx) -> Result<(), sqlx::Error> {
         Ok(())
-    }
-}
-
-/// A change in the queue, its type erased.
-pub(crate) trait Pending: Send {
-    fn nonce(&self) -> Option<Nonce>;
-    fn apply<'a>(
-        &'a mut self,
-        tx: &'a mut Tx,
-    ) -> Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'a>>;
-    fn refuse(&mut self, error: ChangeError);
-    /// To be called once the fate of the transaction is known.
-    fn answer(self: Box<Self>);
-}
-
-pub(super) fn pending<C: Change>(
-    nonce: Option<Nonce>,
-    change: C,
-    answer: oneshot::Sender<Result<C::Outcome, ChangeError>>,
-) -> Box<dyn Pending> {
-    Box::new(Queued {
-        nonce,
-        change,
-        outcome: Err(ChangeError::Unavailable),
-        answer,
-    })
-}
-
-struct Queued<C: Change> {
-    nonce: Option<Nonce>,
-    change: C,
-    outcome: Result<C::Outcome, ChangeError>,
-    answer: oneshot::Sender<Result<C::Outcome, ChangeError>>,
-}
-
-impl<C: Change> Pending for Queued<C> {
-    fn nonce(&self) -> Option<Nonce> {
-        self.nonce
-    }
-
-    fn apply<'a>(
-        &'a mut self,
-        tx: &'a mut Tx,
-    ) -> Pin<Box<dyn Future<Output = Result<(), sqlx::Error>> + Send + 'a>> {
-        Box::pin(async move {
-            self.outcome = Ok(self.change.apply(tx).await?);
-            Ok(())
-        })
-    }
-
-    fn refuse(&mut self, error: ChangeError) {
-        self.outcome = Err(error);
-    }
-
-    fn answer(self: Box<Self>) {
-        // Who asked may have gone; the change stands all the same.
-        let _ = self.answer.send(self.outcome);
     }
 }
 
@@ -126,11 +95,13 @@ pub(super) async fn run(
     wakes: Wakes,
 ) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut failing = false;
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        if let Err(error) = commit(&mut tx, &mut batch).await {
-            tracing::error!(%error, changes = batch.len(), "a group of changes was not made");
+        let outcome = commit(&mut tx, &mut batch).await;
+        note(&mut failing, outcome.as_ref().err());
+        if let Err(error) = outcome {
             for pending in &mut batch {
-                pending.refuse(ChangeError::Unavailable);
+                pending.refuse(ChangeError::from(&error));
             }
             tx.forget_the_attempt();
         }
@@ -149,6 +120,18 @@ pub(super) async fn run(
     }
 }
 
+/// Once when it begins and once when it ends: a log must not fill what is left of a disk.
+fn note(failing: &mut bool, error: Option<&sqlx::Error>) {
+    match error {
+        Some(error) if !*failing => {
+            tracing::error!(%error, "nothing can be made durable: requests are refused");
+        }
+        None if *failing => tracing::info!("changes are made durable again"),
+        _ => {}
+    }
+    *failing = error.is_some();
+}
+
 /// All in one transaction. Should one change fail, the transaction starts again with a savepoint around each, so that
 /// only that one is refused; the good case does not pay for it.
 async fn commit(tx: &mut Tx, batch: &mut [Box<dyn Pending>]) -> Result<(), sqlx::Error> {
@@ -158,7 +141,7 @@ async fn commit(tx: &mut Tx, batch: &mut [Box<dyn Pending>]) -> Result<(), sqlx:
         tx.forget_the_attempt();
         // Some failures have rolled back already, and then this one says that there is nothing to do.
         let _ = sqlx::query("ROLLBACK").execute(&mut tx.connection).await;
-        if savepoints {
+        if savepoints || ChangeError::from(&error) == ChangeError::NoRoom {
             return Err(error);
         }
         tracing::warn!(%error, "a change failed; its group is made again, one by one");
@@ -173,19 +156,38 @@ async fn attempt(
 ) -> Result<(), sqlx::Error> {
     let nonces: Vec<Nonce> = batch.iter().filter_map(|pending| pending.nonce()).collect();
     let mut fresh = nonces::begin_spending(tx, &nonces).await?;
+    let mut admitted: Vec<&mut dyn Pending> = Vec::with_capacity(batch.len());
     for pending in batch {
-        if pending
-            .nonce()
-            .is_some_and(|nonce| !fresh.remove(&nonce.key()))
-        {
+        if pending.nonce().is_some_and(|nonce| !fresh.spend(nonce)) {
             pending.refuse(ChangeError::Replayed);
-        } else if savepoints {
-            apply_alone(tx, pending.as_mut()).await?;
         } else {
-            pending.apply(tx).await?;
+            admitted.push(pending.as_mut());
         }
     }
+    if savepoints {
+        for pending in admitted {
+            apply_alone(tx, pending).await?;
+        }
+    } else {
+        apply_by_kind(tx, admitted).await?;
+    }
     sqlx::query("COMMIT").execute(&mut tx.connection).await?;
+    Ok(())
+}
+
+/// Who asked for them asked at the same time: their order is ours to choose.
+async fn apply_by_kind(
+    tx: &mut Tx,
+    mut admitted: Vec<&mut dyn Pending>,
+) -> Result<(), sqlx::Error> {
+    while let Some(first) = admitted.first() {
+        let kind = first.kind();
+        let (same, others): (Vec<_>, Vec<_>) = admitted
+            .into_iter()
+            .partition(|pending| pending.kind() == kind);
+        pending::apply(tx, same).await?;
+        admitted = others;
+    }
     Ok(())
 }
 
@@ -193,9 +195,9 @@ async fn apply_alone(tx: &mut Tx, pending: &mut dyn Pending) -> Result<(), sqlx:
     sqlx::query("SAVEPOINT change")
         .execute(&mut tx.connection)
         .await?;
-    if let Err(error) = pending.apply(tx).await {
+    if let Err(error) = pending::apply(tx, vec![&mut *pending]).await {
         tracing::error!(%error, "a change was not made");
-        pending.refuse(ChangeError::Unavailable);
+        pending.refuse(ChangeError::from(&error));
         sqlx::query("ROLLBACK TO change")
             .execute(&mut tx.connection)
             .await?;
@@ -223,7 +225,7 @@ mod tests {
         fails: bool,
     }
 
-    impl Change for Mark {
+    impl Single for Mark {
         type Outcome = ();
 
         async fn apply(&mut self, tx: &mut Tx) -> Result<(), sqlx::Error> {

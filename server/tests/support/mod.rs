@@ -5,6 +5,8 @@
     reason = "each test file uses its part of it"
 )]
 
+pub mod process;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,6 +27,8 @@ use reqwest::StatusCode;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
+
+pub const DAY_MS: u64 = 86_400_000;
 
 static NONCES: AtomicU64 = AtomicU64::new(1);
 
@@ -52,7 +56,10 @@ impl World {
     }
 
     pub async fn with(limits: Limits) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), limits).await
+    }
+
+    pub async fn on(dir: TempDir, limits: Limits) -> Self {
         let (clock, time) = Clock::manual(Clock::system().now_ms());
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         identity::init(dir.path(), &["relay.test".to_owned()], &clock, &mut rng).unwrap();
@@ -91,6 +98,14 @@ impl World {
             limits,
             http,
             rng,
+        }
+    }
+
+    /// Days go by as they do, with a sweep each.
+    pub async fn live(&self, days: u64) {
+        for _ in 0..days {
+            self.time.advance(DAY_MS);
+            self.relay.sweep().await.unwrap();
         }
     }
 
