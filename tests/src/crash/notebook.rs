@@ -98,6 +98,11 @@ impl Notebook {
         last.map_or(0, |event| event.event_id)
     }
 
+    pub(super) fn followed(&self, user: &str) -> Vec<Event> {
+        let pages = self.pages.lock();
+        pages.followed.get(user).cloned().unwrap_or_default()
+    }
+
     /// Messages answered and outcomes unknown so far.
     pub(super) fn progress(&self) -> (u64, u64) {
         let pages = self.pages.lock();

@@ -39,6 +39,9 @@ async fn look(ward: &Ward, notebook: &Notebook) -> Result<Vec<Complaint>> {
     };
     for member in &ward.members {
         match member.client.health().await {
+            Ok(health) if !health.relay.reachable => {
+                complain(&member.user, "does not reach the relay".to_owned());
+            }
             Ok(health) if health.outbox.queued + health.outbox.held == 0 => {}
             Ok(health) => {
                 let (queued, held) = (health.outbox.queued, health.outbox.held);
