@@ -1,6 +1,6 @@
-//! The commands themselves, built beside the test that runs them.
+//! The commands themselves, built beside the test or command that runs them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -19,14 +19,16 @@ pub fn path(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// With the profile and into the directory of the running test; where nothing changed, this takes no time.
+/// With the profile and into the directory of what is running; where nothing changed, this takes no time.
 fn build() -> Result<PathBuf> {
     let this = std::env::current_exe()?;
-    let dir = this
-        .ancestors()
-        .find(|dir| dir.file_name().is_some_and(|name| name == "deps"))
-        .and_then(Path::parent)
-        .context("a test lies in target/<profile>/deps")?;
+    let beside = this.parent().context("a command lies in a directory")?;
+    // A command lies in target/<profile>, a test one deeper.
+    let dir = if beside.ends_with("deps") {
+        beside.parent().context("deps lies in target/<profile>")?
+    } else {
+        beside
+    };
     let profile = match dir.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(profile) => profile,

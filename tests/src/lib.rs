@@ -1,7 +1,8 @@
-//! Stories over real relays and daemons, checks against published vectors, and the sandbox for newcomers.
+//! Stories over real relays and daemons, checks against published vectors and after crashes, and the sandbox for newcomers.
 
 pub mod binaries;
 pub mod chosen;
+pub mod crash;
 pub mod fake_relay;
 pub mod hsalsa;
 pub mod mallory;

@@ -1,0 +1,22 @@
+//! The crash checker: load on all pairs, SIGKILL at random, then a comparison of what every client was told.
+
+pub mod check;
+mod collect;
+pub mod findings;
+mod follow;
+mod keeper;
+mod killer;
+mod load;
+mod notebook;
+mod outcome;
+mod plan;
+mod programs;
+pub mod record;
+mod relay_database;
+mod rest;
+mod run;
+mod ward;
+
+pub use load::Burst;
+pub use outcome::Outcome;
+pub use run::{Plan, Run, run};

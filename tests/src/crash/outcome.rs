@@ -1,0 +1,89 @@
+//! What came out of a run, for people and for machines.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::findings::{Defect, Findings};
+use super::killer::Kills;
+
+/// Named one by one; of the rest there is the count.
+const NAMED: usize = 20;
+
+#[derive(Debug)]
+pub struct Outcome {
+    pub seed: u64,
+    pub kills: Kills,
+    pub messages: u64,
+    /// Sends repeated because nobody knew whether they had been done.
+    pub unknown: u64,
+    pub events: u64,
+    pub findings: Findings,
+    pub seconds: f64,
+    /// Where everything lies, where it was kept.
+    pub kept: Option<PathBuf>,
+}
+
+impl Outcome {
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    pub fn to_json(&self) -> Value {
+        #[derive(Serialize)]
+        struct Counted {
+            defect: Defect,
+            count: usize,
+        }
+        let counts = self.findings.counts().into_iter();
+        let counts: Vec<Counted> = counts
+            .map(|(defect, count)| Counted { defect, count })
+            .collect();
+        json!({
+            "sound": self.is_sound(),
+            "seed": self.seed,
+            "kills": self.kills,
+            "messages": self.messages,
+            "unknown_outcomes_retried": self.unknown,
+            "events": self.events,
+            "defects": counts,
+            "first_findings": self.findings.first(NAMED),
+            "seconds": self.seconds,
+            "kept": self.kept,
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Kills {
+            relay,
+            daemons,
+            while_starting,
+            while_unlocking,
+        } = self.kills;
+        let mut row = |name: &str, value: &dyn fmt::Display| writeln!(f, "{name:<28}{value:>9}");
+        row("kills of the relay", &relay)?;
+        row("kills of daemons", &daemons)?;
+        row("  of these while starting", &while_starting)?;
+        row("  of these while unlocking", &while_unlocking)?;
+        row("messages", &self.messages)?;
+        row("unknown outcomes retried", &self.unknown)?;
+        row("events", &self.events)?;
+        for (defect, count) in self.findings.counts() {
+            row(defect.name(), &count)?;
+        }
+        row("seconds", &format!("{:.0}", self.seconds))?;
+        if self.is_sound() {
+            return Ok(());
+        }
+        writeln!(f, "\nseed {} repeats the plan; found first:", self.seed)?;
+        for finding in self.findings.first(NAMED) {
+            let name = finding.defect.name();
+            writeln!(f, "  {name}: {}: {}", finding.user, finding.what)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! One `client_ref`, asked for a hundred times at once while daemon and relay are killed, is one message.
+
+use anyhow::{Result, ensure};
+use connect_tests::crash::check::check;
+use connect_tests::crash::record::Record;
+use connect_tests::crash::{Burst, Run};
+use rand_chacha::ChaCha12Rng;
+use rand_core::SeedableRng as _;
+
+const TIMES: usize = 100;
+
+/// Kills once so many answers were there.
+async fn ask_a_hundred_times(run: &Run, rng: &mut ChaCha12Rng, answers: usize) -> Result<()> {
+    let (alice, bob) = (&run.ward.members[0], &run.ward.members[1]);
+    let mut burst = Burst::start(alice, bob, answers, TIMES, &run.notebook, rng);
+    for _ in 0..answers {
+        ensure!(burst.next().await);
+    }
+    let (daemon, relay) = tokio::join!(run.kill_daemon(0), run.kill_relay());
+    ensure!(daemon && relay);
+    while burst.next().await {}
+    Ok(())
+}
+
+fn messages(record: &Record, user: &str, other: &str) -> usize {
+    record.told[user].histories[other].len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_times_the_same_reference_across_a_kill_is_one_message() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut rng = ChaCha12Rng::seed_from_u64(1);
+    let run = Run::open(dir.path(), 2, &mut rng).await?;
+    let kills = [0, 1, 40];
+    for answers in kills {
+        ask_a_hundred_times(&run, &mut rng, answers).await?;
+    }
+    let record = run.close().await?;
+    assert_eq!(record.answers.len(), TIMES * kills.len());
+    assert_eq!(messages(&record, "alice", "bob"), kills.len());
+    assert_eq!(messages(&record, "bob", "alice"), kills.len());
+    let findings = check(&record);
+    assert!(findings.is_empty(), "{:#?}", findings.first(20));
+    Ok(())
+}
