@@ -1,5 +1,7 @@
 //! What a use-case can fail with, by what the caller must do about it.
 
+use std::io::ErrorKind;
+
 use connect_store::error::StoreError;
 use connect_uplink::error::UplinkError;
 
@@ -65,6 +67,14 @@ pub enum Error {
 impl Error {
     pub const fn invalid(field: &'static str, reason: Reason) -> Self {
         Self::Invalid { field, reason }
+    }
+
+    /// What kept a file or directory from being read or written.
+    pub(crate) fn of_files(error: &std::io::Error, what: &'static str) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::StorageFull,
+            _ => Self::StorageFailed(what),
+        }
     }
 }
 

@@ -259,6 +259,7 @@ fn from_unlock(error: UnlockError) -> Error {
         UnlockError::NotEnrolled => Error::NotEnrolled,
         UnlockError::Keystore => Error::KeystoreUnavailable,
         UnlockError::Damaged => Error::StorageFailed("sealed keys"),
+        UnlockError::Full => Error::StorageFull,
         UnlockError::Storage => Error::StorageFailed("key files"),
     }
 }
