@@ -1,7 +1,9 @@
 //! Stories over real relays and daemons, checks against published vectors, and the sandbox for newcomers.
 
+pub mod apart;
 pub mod binaries;
 pub mod chosen;
+pub mod disks;
 pub mod fake_relay;
 pub mod hsalsa;
 pub mod mallory;

@@ -84,6 +84,7 @@ impl From<StoreError> for Error {
             StoreError::Full => Self::StorageFull,
             StoreError::Closed => Self::Locked,
             StoreError::Failed(_) => Self::StorageFailed("database"),
+            StoreError::Damaged => Self::StorageFailed("damaged database"),
             StoreError::CannotOpen => Self::StorageFailed("database key"),
             StoreError::NewerSchema => Self::StorageFailed("database of a newer version"),
             StoreError::Inconsistent(what) => Self::StorageFailed(what),

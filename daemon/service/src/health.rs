@@ -1,5 +1,7 @@
 //! How the daemon is: from memory alone, so that asking costs nothing.
 
+use connect_store::condition::State;
+
 use crate::session::{Phase, Session};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,6 +13,7 @@ pub struct Health {
     pub held: u64,
     pub quarantined: u64,
     pub last_event_id: u64,
+    pub storage: State,
 }
 
 /// All zero while there is no open session.
@@ -27,5 +30,6 @@ pub fn health(session: &Session) -> Health {
         held: counters.held(),
         quarantined: counters.quarantined(),
         last_event_id: unlocked.newest_event(),
+        storage: unlocked.store.condition().state(),
     }
 }

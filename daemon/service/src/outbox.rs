@@ -41,6 +41,7 @@ pub(crate) async fn run(unlocked: Arc<Unlocked>) {
             Ok(Turn::Idle { until_ms }) => nap_until(&unlocked, until_ms),
             Err(error) => {
                 let pause = backoff.next_delay(&mut unlocked.chance.clone());
+                unlocked.note_storage(error);
                 tracing::warn!(%error, pause_ms = pause.as_millis(), "a message was not sent yet");
                 pause
             }

@@ -27,9 +27,11 @@ pub(crate) async fn run(unlocked: Arc<Unlocked>) {
             Ok(()) => backoff.reset(),
             Err(error) => {
                 let pause = pause_after(&error, &mut backoff, &unlocked);
+                unlocked.note_storage(error);
                 tracing::warn!(%error, pause_ms = pause.as_millis(), "the relay was not read");
                 tokio::select! {
                     () = unlocked.ending.cancelled() => break,
+                    () = unlocked.store.condition().healed() => {}
                     () = tokio::time::sleep(pause) => {}
                 }
             }

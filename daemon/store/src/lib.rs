@@ -4,16 +4,19 @@
 
 pub mod account;
 pub mod codes;
+pub mod condition;
 pub mod contacts;
 pub mod conversations;
 pub mod database;
 pub mod enrollment;
 pub mod error;
 pub mod events;
+pub mod integrity;
 pub mod messages;
 pub mod outbox;
 pub mod outgoing;
 pub mod quarantine;
 pub mod row;
 
+mod recovery;
 mod sqlcipher;
