@@ -1,8 +1,10 @@
 //! Stories over real relays and daemons, checks against published vectors and after crashes, and the sandbox for newcomers.
 
+pub mod apart;
 pub mod binaries;
 pub mod chosen;
 pub mod crash;
+pub mod disks;
 pub mod fake_relay;
 pub mod hsalsa;
 pub mod mallory;

@@ -73,12 +73,22 @@ pub fn start_relay(state_dir: &Path, listen: &str) -> Result<(Process, String)> 
 
 /// Starts `connectd run`, logging everything into a file, and returns once it says that it answers.
 pub fn start_daemon(state_dir: &Path, socket: &Path, config: Option<&Path>) -> Result<Process> {
-    start_logging(state_dir, socket, config, "trace")
+    start_logging(state_dir, socket, config, "trace", &[])
+}
+
+/// As an administrator would, with variables beside those of the test.
+pub fn start_daemon_with(
+    state_dir: &Path,
+    socket: &Path,
+    config: Option<&Path>,
+    environment: &[(&'static str, PathBuf)],
+) -> Result<Process> {
+    start_logging(state_dir, socket, config, "info", environment)
 }
 
 /// As an administrator would run it.
 pub fn start_quiet_daemon(state_dir: &Path, socket: &Path) -> Result<Process> {
-    start_logging(state_dir, socket, None, "info")
+    start_logging(state_dir, socket, None, "info", &[])
 }
 
 fn start_logging(
@@ -86,6 +96,7 @@ fn start_logging(
     socket: &Path,
     config: Option<&Path>,
     filter: &str,
+    environment: &[(&'static str, PathBuf)],
 ) -> Result<Process> {
     let mut command = Command::new(binaries::path("connectd")?);
     command
@@ -95,6 +106,7 @@ fn start_logging(
         .arg("--socket")
         .arg(socket)
         .args(["--log", filter])
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::piped());
     if let Some(config) = config {
         command.arg("--config").arg(config);

@@ -75,6 +75,10 @@ impl World {
         format!("https://{}", self.address)
     }
 
+    pub fn relay_address(&self) -> String {
+        self.address.to_string()
+    }
+
     pub fn pins(&self) -> Vec<String> {
         self.pins.to_vec()
     }

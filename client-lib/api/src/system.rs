@@ -46,6 +46,7 @@ pub struct Health {
     pub inbox: InboxHealth,
     pub events: EventsHealth,
     pub host: HostHealth,
+    pub storage: StorageHealth,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +84,34 @@ pub struct HostHealth {
     pub swap: bool,
     /// Another process of the same user could attach a debugger.
     pub traceable: bool,
+}
+
+/// The database and its disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StorageHealth {
+    pub integrity: Integrity,
+    /// The error that calls meet at present. Null once the disk takes what it is given again.
+    pub trouble: Option<StorageTrouble>,
+}
+
+/// What is known of the database file as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Integrity {
+    /// There was no reason to look: the database was closed cleanly. Also while it is closed.
+    Unchecked,
+    /// The daemon or its host ended without closing it, or the disk failed: it is being read.
+    Checking,
+    Ok,
+    /// Restore it from a backup.
+    Damaged,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StorageTrouble {
+    StorageFull,
+    StorageFailed,
 }
 
 method! {

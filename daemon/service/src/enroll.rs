@@ -187,16 +187,19 @@ async fn finish(
     tx.commit().await?;
     draft.store.close().await;
     let account_dir = session.account_dir();
-    rename_durably(dir, &account_dir, session.state_dir())?;
+    rename(dir, &account_dir)?;
     // From here on the account is there, whatever comes in between.
     session.is_locked_from_now_on();
+    sync(session.state_dir())?;
     // The request stays until the rename is done: a crash before it starts over with the same keys.
     session.enter(draft.keys, &account_dir).await
 }
 
-fn rename_durably(from: &Path, to: &Path, parent: &Path) -> Result<(), Error> {
-    let renamed = std::fs::rename(from, to)
-        .and_then(|()| std::fs::File::open(parent))
-        .and_then(|parent| parent.sync_all());
-    renamed.map_err(|_| Error::StorageFailed("state directory"))
+fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    std::fs::rename(from, to).map_err(|error| Error::of_files(&error, "state directory"))
+}
+
+fn sync(dir: &Path) -> Result<(), Error> {
+    let synced = std::fs::File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| Error::of_files(&error, "state directory"))
 }

@@ -1,5 +1,7 @@
 //! What a use-case can fail with, by what the caller must do about it.
 
+use std::io::ErrorKind;
+
 use connect_store::error::StoreError;
 use connect_uplink::error::UplinkError;
 
@@ -66,6 +68,14 @@ impl Error {
     pub const fn invalid(field: &'static str, reason: Reason) -> Self {
         Self::Invalid { field, reason }
     }
+
+    /// What kept a file or directory from being read or written.
+    pub(crate) fn of_files(error: &std::io::Error, what: &'static str) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::StorageFull,
+            _ => Self::StorageFailed(what),
+        }
+    }
 }
 
 impl From<StoreError> for Error {
@@ -74,6 +84,7 @@ impl From<StoreError> for Error {
             StoreError::Full => Self::StorageFull,
             StoreError::Closed => Self::Locked,
             StoreError::Failed(_) => Self::StorageFailed("database"),
+            StoreError::Damaged => Self::StorageFailed("damaged database"),
             StoreError::CannotOpen => Self::StorageFailed("database key"),
             StoreError::NewerSchema => Self::StorageFailed("database of a newer version"),
             StoreError::Inconsistent(what) => Self::StorageFailed(what),

@@ -1,5 +1,7 @@
 //! How the daemon is: from memory alone, so that asking costs nothing.
 
+use connect_store::condition::State;
+
 use crate::session::{Phase, Session};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,6 +14,7 @@ pub struct Health {
     pub missing: u64,
     pub quarantined: u64,
     pub last_event_id: u64,
+    pub storage: State,
 }
 
 /// All zero while there is no open session.
@@ -29,5 +32,6 @@ pub fn health(session: &Session) -> Health {
         missing: counters.missing(),
         quarantined: counters.quarantined(),
         last_event_id: unlocked.newest_event(),
+        storage: unlocked.store.condition().state(),
     }
 }

@@ -17,6 +17,7 @@ pub mod receive;
 pub mod send;
 pub mod session;
 pub mod shared;
+pub mod storage;
 pub mod sync;
 pub mod typing;
 pub mod unlocked;

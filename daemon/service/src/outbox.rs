@@ -54,10 +54,12 @@ async fn rest_after(unlocked: &Unlocked, error: Error, backoff: &mut Backoff) {
         }
         _ => (pause, true),
     };
+    unlocked.note_storage(error);
     tracing::warn!(%error, pause_ms = pause.as_millis(), "a message was not sent yet");
     tokio::select! {
         () = unlocked.ending.cancelled() => {}
         () = unlocked.relay_is_back.notified(), if may_end_early => {}
+        () = unlocked.store.condition().healed() => {}
         () = tokio::time::sleep(pause) => {}
     }
 }

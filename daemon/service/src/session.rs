@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::journal::Journal;
 use crate::shared::SharedSecrets;
 use crate::unlocked::Unlocked;
-use crate::{outbox, sync, upkeep};
+use crate::{outbox, storage, sync, upkeep};
 
 pub(crate) const DATABASE: &str = "messages.db";
 /// Holds a finished account; it appears in one rename.
@@ -109,6 +109,13 @@ impl Session {
             Phase::Locked => Err(Error::Locked),
             Phase::Unenrolled => Err(Error::NotEnrolled),
             Phase::Revoked => Err(Error::Revoked),
+        }
+    }
+
+    /// A call could not read or write.
+    pub fn note_storage(&self, error: Error) {
+        if let Phase::Unlocked(unlocked) = &*self.phase.borrow() {
+            unlocked.note_storage(error);
         }
     }
 
@@ -228,6 +235,7 @@ fn start_loops(unlocked: &Arc<Unlocked>) {
     unlocked.loops.spawn(sync::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(outbox::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(upkeep::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(storage::run(Arc::clone(unlocked)));
     unlocked.loops.close();
 }
 
@@ -262,6 +270,7 @@ fn from_unlock(error: UnlockError) -> Error {
         UnlockError::NotEnrolled => Error::NotEnrolled,
         UnlockError::Keystore => Error::KeystoreUnavailable,
         UnlockError::Damaged => Error::StorageFailed("sealed keys"),
+        UnlockError::Full => Error::StorageFull,
         UnlockError::Storage => Error::StorageFailed("key files"),
     }
 }

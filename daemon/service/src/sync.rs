@@ -34,12 +34,14 @@ pub(crate) async fn run(unlocked: Arc<Unlocked>) {
             Ok(Turn::Hurried) => backoff.next_delay(&mut unlocked.chance.clone()),
             Err(error) => {
                 let pause = pause_after(&error, &mut backoff, &unlocked);
+                unlocked.note_storage(error);
                 tracing::warn!(%error, pause_ms = pause.as_millis(), "the relay was not read");
                 pause
             }
         };
         tokio::select! {
             () = unlocked.ending.cancelled() => break,
+            () = unlocked.store.condition().healed() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }

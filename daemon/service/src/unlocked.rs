@@ -4,6 +4,7 @@ use connect_core::boxes::SharedSecret;
 use connect_proto::ids::UserId;
 use connect_proto::keys::BoxPublicKey;
 use connect_store::account::Account;
+use connect_store::condition::Trouble;
 use connect_store::database::Store;
 use connect_uplink::uplink::{Credentials, Uplink};
 use connect_vault::keys::Keys;
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::error::Error;
 use crate::shared::SharedSecrets;
 
 /// Dropping it wipes the keys.
@@ -70,6 +72,16 @@ impl Unlocked {
 
     pub(crate) fn tells_typing(&self) -> bool {
         false
+    }
+
+    /// What failed somewhere above the database is told as the database's condition, where it is one.
+    pub fn note_storage(&self, error: Error) {
+        let trouble = match error {
+            Error::StorageFull => Trouble::Full,
+            Error::StorageFailed(_) => Trouble::Failed,
+            _ => return,
+        };
+        self.store.condition().note_trouble(trouble);
     }
 
     pub fn newest_event(&self) -> u64 {

@@ -4,17 +4,22 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use connect_core::secret::DatabaseKey;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::Instant;
 
-use crate::error::StoreError;
+use crate::condition::Condition;
+use crate::error::{StoreError, left_no_mark};
+use crate::recovery;
 use crate::sqlcipher::key_connection;
 
-const READERS: u32 = 2;
+/// One of them may be busy with the whole file (`integrity`).
+const READERS: u32 = 3;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// After the key: WAL with a full sync at every commit (D19, D20), deleted content overwritten, nothing outside the file.
@@ -32,13 +37,23 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub struct Store {
     writer: Arc<Mutex<Writer>>,
     readers: SqlitePool,
+    condition: Arc<Condition>,
+    closing: Arc<AtomicBool>,
+    /// There was a log to take over: whoever had the database open did not close it.
+    unclean: bool,
 }
 
 struct Writer {
+    options: SqliteConnectOptions,
+    key: Arc<DatabaseKey>,
     /// None once the store was closed.
     connection: Option<SqliteConnection>,
+    connected: Instant,
     /// A transaction was given up: it is rolled back before the next one begins.
     abandoned: bool,
+    /// A commit failed, or nobody waited for its end: its frames may lie in the log.
+    doubtful: bool,
+    condition: Arc<Condition>,
 }
 
 /// A write transaction. Dropped without `commit`, it leaves nothing behind.
@@ -55,7 +70,7 @@ impl Store {
             .create_new(true)
             .mode(0o600)
             .open(path);
-        created.map_err(|_| StoreError::Failed(None))?;
+        created?;
         Self::connect(path, key).await
     }
 
@@ -69,23 +84,50 @@ impl Store {
             .create_if_missing(false)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
+        let unclean = has_log(path);
+        let key = Arc::new(key);
+        let connected = Instant::now();
         // Not from a pool, which would try a wrong key again and again.
-        let mut connection = options.connect().await?;
-        prepare(&mut connection, &key).await?;
-        let readers = readers(key).connect_lazy_with(options);
+        let connection = connected_with(&options, &key).await?;
+        let condition = Arc::<Condition>::default();
+        let readers = readers(Arc::clone(&key), Arc::clone(&condition));
+        let readers = readers.connect_lazy_with(options.clone());
         MIGRATIONS.run(&readers).await?;
         let writer = Writer {
+            options,
+            key,
+            connected,
             connection: Some(connection),
             abandoned: false,
+            doubtful: false,
+            condition: Arc::clone(&condition),
         };
         Ok(Self {
             writer: Arc::new(Mutex::new(writer)),
             readers,
+            condition,
+            closing: Arc::default(),
+            unclean,
         })
+    }
+
+    /// How the disk is under it.
+    pub fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// Whether it was in use when its process or its host ended.
+    pub fn was_unclean(&self) -> bool {
+        self.unclean
+    }
+
+    pub(crate) fn closing(&self) -> &Arc<AtomicBool> {
+        &self.closing
     }
 
     /// Ends every connection: the log is checkpointed, and the key is wiped with the last of them.
     pub async fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
         self.readers.close().await;
         let closing = self.writer.lock().await.connection.take();
         if let Some(connection) = closing
@@ -97,13 +139,18 @@ impl Store {
 
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let abandoned = std::mem::replace(&mut writer.abandoned, true);
-        let connection = writer.connection()?;
-        if abandoned {
-            rollback(&mut *connection).await?;
-        }
-        sqlx::query("BEGIN IMMEDIATE").execute(connection).await?;
+        writer
+            .begin()
+            .await
+            .inspect_err(|error| self.condition.note(*error))?;
         Ok(Tx { writer })
+    }
+
+    /// Finds out whether the database can be written, by writing what changes nothing.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        tx.connection().execute(recovery::NO_CHANGE).await?;
+        tx.commit().await
     }
 
     pub(crate) fn reader(&self) -> &SqlitePool {
@@ -111,28 +158,70 @@ impl Store {
     }
 }
 
-/// The transaction may be over already: SQLite ends it by itself where the disk is full.
-async fn rollback(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    match sqlx::query("ROLLBACK").execute(connection).await {
-        Err(sqlx::Error::Database(_)) | Ok(_) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 impl Writer {
     fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         self.connection.as_mut().ok_or(StoreError::Closed)
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        if self.condition.failed_after(self.connected) {
+            self.reconnect().await?;
+        }
+        if self.abandoned {
+            recovery::rollback(self.connection()?).await?;
+        }
+        if self.doubtful {
+            recovery::settle(self.connection()?).await?;
+            self.doubtful = false;
+        }
+        self.abandoned = true;
+        let connection = self.connection()?;
+        connection.execute("BEGIN IMMEDIATE").await?;
+        Ok(())
+    }
+
+    async fn reconnect(&mut self) -> Result<(), StoreError> {
+        self.connection()?;
+        let connected = Instant::now();
+        // Before the old one ends: where none is left, the next one takes over what the log holds, wanted or not.
+        let fresh = connected_with(&self.options, &self.key).await?;
+        if let Some(old) = self.connection.replace(fresh)
+            && let Err(error) = old.close().await
+        {
+            tracing::debug!(error = %StoreError::from(error), "a failed connection was not closed cleanly");
+        }
+        self.connected = connected;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        self.doubtful = true;
+        let connection = self.connection()?;
+        if let Err(error) = connection.execute("COMMIT").await {
+            if left_no_mark(&error) {
+                self.doubtful = false;
+                return Err(error.into());
+            }
+            // Now, and not before the next transaction: the process may end in between.
+            if let Err(error) = recovery::disown(connection).await {
+                tracing::warn!(%error, "what was refused may come back after a restart");
+            }
+            return Err(error.into());
+        }
+        (self.abandoned, self.doubtful) = (false, false);
+        Ok(())
     }
 }
 
 impl Tx {
     /// Durable once this returns (D19, D20).
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        sqlx::query("COMMIT")
-            .execute(self.writer.connection()?)
-            .await?;
-        self.writer.abandoned = false;
-        Ok(())
+        let committed = self.writer.commit().await;
+        match committed {
+            Ok(()) => self.writer.condition.note_success(),
+            Err(error) => self.writer.condition.note(error),
+        }
+        committed
     }
 
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
@@ -149,8 +238,22 @@ async fn prepare(connection: &mut SqliteConnection, key: &DatabaseKey) -> Result
     Ok(())
 }
 
-fn readers(key: DatabaseKey) -> SqlitePoolOptions {
-    let key = Arc::new(key);
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+async fn connected_with(
+    options: &SqliteConnectOptions,
+    key: &DatabaseKey,
+) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    prepare(&mut connection, key).await?;
+    Ok(connection)
+}
+
+fn readers(key: Arc<DatabaseKey>, condition: Arc<Condition>) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(0)
@@ -158,6 +261,12 @@ fn readers(key: DatabaseKey) -> SqlitePoolOptions {
         .max_lifetime(None)
         .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(30))
+        .before_acquire(move |_, reader| {
+            let stale = Instant::now()
+                .checked_sub(reader.age)
+                .is_none_or(|connected| condition.failed_after(connected));
+            Box::pin(async move { Ok(!stale) })
+        })
         .after_connect(move |connection, _| {
             let key = Arc::clone(&key);
             Box::pin(async move { prepare(connection, &key).await })

@@ -20,6 +20,9 @@ pub enum VaultError {
     /// Restore the file from a backup, or enroll again.
     #[error("the sealed keys are damaged")]
     Damaged,
+    /// Free some space.
+    #[error("the disk is full")]
+    Full,
     #[error("the vault cannot be read or written")]
     Storage,
 }
@@ -50,6 +53,9 @@ pub enum UnlockError {
     /// Restore the file from a backup, or enroll again.
     #[error("the sealed keys are damaged")]
     Damaged,
+    /// Free some space. It was no attempt: none is evaluated before it is counted.
+    #[error("the disk is full")]
+    Full,
     #[error("the vault cannot be read or written")]
     Storage,
 }
@@ -65,10 +71,21 @@ pub enum ChangePinError {
     Seal(#[from] VaultError),
 }
 
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 impl From<io::Error> for VaultError {
     fn from(error: io::Error) -> Self {
         tracing::error!(%error, "the vault cannot be read or written");
-        Self::Storage
+        if is_full(&error) {
+            Self::Full
+        } else {
+            Self::Storage
+        }
     }
 }
 
@@ -81,7 +98,10 @@ impl From<io::Error> for UnlockError {
 impl From<KeystoreError> for VaultError {
     fn from(error: KeystoreError) -> Self {
         tracing::error!(%error, "the keystore is not available");
-        Self::Keystore
+        match error {
+            KeystoreError::Unavailable(error) if is_full(&error) => Self::Full,
+            _ => Self::Keystore,
+        }
     }
 }
 
@@ -96,6 +116,7 @@ impl From<VaultError> for UnlockError {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Keystore => Self::Keystore,
+            VaultError::Full => Self::Full,
             VaultError::Storage => Self::Storage,
             VaultError::Damaged | VaultError::Exists | VaultError::Pin(_) => Self::Damaged,
         }

@@ -1,7 +1,9 @@
 //! `connectctl health`
 
 use clap::Args;
-use connect_api::system::{self, HostHealth, RelayHealth};
+use connect_api::system::{
+    self, HostHealth, Integrity, RelayHealth, StorageHealth, StorageTrouble,
+};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -20,7 +22,7 @@ pub(crate) async fn run(_: Health, context: &Context) -> Result<(), Error> {
         .answer(&health, || table::pairs(&context.out, &pairs(&health)))
 }
 
-fn pairs(health: &system::Health) -> [(&'static str, String); 6] {
+fn pairs(health: &system::Health) -> [(&'static str, String); 7] {
     let queues = (&health.outbox, &health.inbox);
     [
         ("state", words::state(health.state)),
@@ -37,6 +39,7 @@ fn pairs(health: &system::Health) -> [(&'static str, String); 6] {
             ),
         ),
         ("last event", health.events.last_event_id.to_string()),
+        ("storage", storage(&health.storage)),
         ("host", host(&health.host)),
     ]
 }
@@ -62,6 +65,21 @@ fn relay(relay: &RelayHealth) -> String {
     };
     let offset = time::duration(offset);
     format!("{reachable}, {answered}; this computer's clock is {offset} {direction} the relay's")
+}
+
+fn storage(storage: &StorageHealth) -> String {
+    let trouble = match storage.trouble {
+        None => "works",
+        Some(StorageTrouble::StorageFull) => "the disk is full",
+        Some(StorageTrouble::StorageFailed) => "the disk fails",
+    };
+    let integrity = match storage.integrity {
+        Integrity::Unchecked => return trouble.into(),
+        Integrity::Checking => "the database is being checked",
+        Integrity::Ok => "the database was checked and is whole",
+        Integrity::Damaged => "the database is DAMAGED: restore it from a backup",
+    };
+    format!("{trouble}; {integrity}")
 }
 
 fn host(host: &HostHealth) -> String {

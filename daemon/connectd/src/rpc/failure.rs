@@ -2,6 +2,7 @@
 
 use connect_api::errors::{ErrorCode, ErrorData, Reason};
 use connect_service::error::{Error, Reason as ServiceReason};
+use connect_service::session::Session;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
 
 use crate::rpc::context::Context;
@@ -55,6 +56,15 @@ impl Failure {
         let mut failure = Self::new(code);
         failure.retry_after_ms = Some(retry_after_ms);
         failure
+    }
+
+    /// Calls meet the disk first; health tells of it too.
+    pub(crate) fn note(&self, session: &Session) {
+        match self.code {
+            ErrorCode::StorageFull => session.note_storage(Error::StorageFull),
+            ErrorCode::StorageFailed => session.note_storage(Error::StorageFailed("a call")),
+            _ => {}
+        }
     }
 
     pub(crate) fn into_error(self, context: &Context, method: &'static str) -> ErrorObjectOwned {

@@ -61,6 +61,7 @@ where
             };
             let answered: Result<M::Answer, ErrorObjectOwned> = work
                 .await
+                .inspect_err(|failure| failure.note(&context.session))
                 .map_err(|failure| failure.into_error(&context, M::NAME));
             answered
         }

@@ -3,12 +3,13 @@
 use connect_api::contacts::{Contact, Trust};
 use connect_api::conversation::Conversation;
 use connect_api::messages::{Auth, Message, MessageState, RecipientState, StateReason};
-use connect_api::system::State;
+use connect_api::system::{Integrity, State, StorageTrouble};
 use connect_service::contacts::fingerprint;
 use connect_service::session::Phase;
 use connect_store::codes::{
     RecipientState as StoredState, StateReason as StoredReason, Trust as StoredTrust,
 };
+use connect_store::condition::{Integrity as FoundIntegrity, Trouble};
 use connect_store::contacts::Contact as StoredContact;
 use connect_store::conversations::Conversation as StoredConversation;
 use connect_store::messages::Message as StoredMessage;
@@ -20,6 +21,22 @@ pub(crate) fn state(phase: &Phase) -> State {
         Phase::Locked => State::Locked,
         Phase::Unlocked(_) => State::Unlocked,
         Phase::Revoked => State::Revoked,
+    }
+}
+
+pub(crate) fn integrity(found: FoundIntegrity) -> Integrity {
+    match found {
+        FoundIntegrity::Unchecked => Integrity::Unchecked,
+        FoundIntegrity::Checking => Integrity::Checking,
+        FoundIntegrity::Ok => Integrity::Ok,
+        FoundIntegrity::Damaged => Integrity::Damaged,
+    }
+}
+
+pub(crate) fn trouble(trouble: Trouble) -> StorageTrouble {
+    match trouble {
+        Trouble::Full => StorageTrouble::StorageFull,
+        Trouble::Failed => StorageTrouble::StorageFailed,
     }
 }
 

@@ -4,7 +4,7 @@ use connect_api::errors::Reason;
 use connect_api::rpc::{Discover, Document};
 use connect_api::system::{
     EventsHealth, GetHealth, Health, Hello, HelloAnswer, HostHealth, InboxHealth, OutboxHealth,
-    RelayHealth,
+    RelayHealth, StorageHealth,
 };
 use connect_service::health::health;
 use jsonrpsee::core::RegisterMethodError;
@@ -12,7 +12,7 @@ use jsonrpsee::core::RegisterMethodError;
 use crate::rpc::Module;
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::failure::Failure;
-use crate::rpc::shapes::state;
+use crate::rpc::shapes::{integrity, state, trouble};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Hello, _, _>(module, async |context, caller, params| {
@@ -66,6 +66,10 @@ fn tell_health(context: &Context) -> Health {
             core_dumps: exposure.core_dumps,
             swap: exposure.swap,
             traceable: exposure.traceable,
+        },
+        storage: StorageHealth {
+            integrity: integrity(health.storage.integrity),
+            trouble: health.storage.trouble.map(trouble),
         },
     }
 }

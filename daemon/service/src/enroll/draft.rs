@@ -47,7 +47,7 @@ pub(super) async fn resume(
     let path = dir.join(DATABASE);
     let is_there = path
         .try_exists()
-        .map_err(|_| Error::StorageFailed("state directory"))?;
+        .map_err(|error| Error::of_files(&error, "state directory"))?;
     // Sealed keys without a database, or without a request in it, were never shown to the relay.
     if !is_there {
         return Ok(None);
@@ -145,6 +145,7 @@ fn from_vault(error: VaultError) -> Error {
     match error {
         VaultError::Pin(refused) => refused_pin(refused),
         VaultError::Keystore => Error::KeystoreUnavailable,
+        VaultError::Full => Error::StorageFull,
         VaultError::Exists | VaultError::Damaged | VaultError::Storage => {
             Error::StorageFailed("key files")
         }
@@ -177,7 +178,7 @@ fn create_private_dir(dir: &Path) -> Result<(), Error> {
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(|_| Error::StorageFailed("state directory"))
+        .map_err(|error| Error::of_files(&error, "state directory"))
 }
 
 pub(super) fn refused_pin(refused: PinRefused) -> Error {
@@ -194,12 +195,10 @@ pub(super) async fn discard(session: &Session, dir: &Path) -> Result<(), Error> 
     let vault = session.vault(dir);
     let dir = dir.to_owned();
     let removed = tokio::task::spawn_blocking(move || {
-        vault
-            .remove()
-            .map_err(|_| Error::StorageFailed("key files"))?;
+        vault.remove().map_err(from_vault)?;
         match std::fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::StorageFailed("state directory"))
+                Err(Error::of_files(&error, "state directory"))
             }
             _ => Ok(()),
         }
