@@ -164,6 +164,7 @@ async fn every_answer_of_a_story_is_as_described() -> Result<()> {
         ("contacts.list", json!({"limit": 1})),
         ("conversations.list", json!({})),
         ("messages.list", json!({"conversation": to_bob, "limit": 1})),
+        ("messages.search", json!({"query": "hel*", "limit": 1})),
         ("messages.get", json!({"message_id": id})),
         ("messages.get", json!({"message_id": answered})),
         (

@@ -15,6 +15,7 @@ pub mod openrpc;
 pub mod page;
 pub mod rpc;
 pub mod scope;
+pub mod search;
 pub mod session;
 pub mod system;
 

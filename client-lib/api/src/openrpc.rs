@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::errors::{ErrorCode, ErrorData};
 use crate::method::{Access, Method, Needs};
-use crate::{account, contacts, conversations, events, messages, rpc, session, system};
+use crate::{account, contacts, conversations, events, messages, rpc, search, session, system};
 
 /// What the table of methods knows about each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ macro_rules! for_each_method {
         $do!(messages::List);
         $do!(messages::Get);
         $do!(messages::MarkRead);
+        $do!(search::Search);
         $do!(events::List);
     };
 }

@@ -11,6 +11,7 @@ pub(crate) mod hello;
 pub(crate) mod lock;
 pub(crate) mod messages;
 pub(crate) mod openrpc;
+pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod unlock;
 pub(crate) mod watch;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Send(send::Send),
     /// Read a conversation, or one message.
     Messages(messages::Messages),
+    /// Find messages by the words in them, the newest last.
+    Search(search::Search),
     /// Print events as they happen, until Ctrl-C.
     Watch(watch::Watch),
     /// The event log.
@@ -68,6 +71,7 @@ pub(crate) async fn run(
         Command::Conversations(args) => conversations::run(args, context).await,
         Command::Send(args) => send::run(args, context).await,
         Command::Messages(args) => messages::run(args, context).await,
+        Command::Search(args) => search::run(args, context).await,
         Command::Watch(args) => watch::run(args, context).await,
         Command::Events(args) => events::run(args, context).await,
         Command::Openrpc(args) => openrpc::run(args, context).await,

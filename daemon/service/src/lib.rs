@@ -13,6 +13,7 @@ pub mod journal;
 pub mod messages;
 pub mod outbox;
 pub mod receive;
+pub mod search;
 pub mod send;
 pub mod session;
 pub mod shared;
@@ -20,4 +21,5 @@ pub mod sync;
 pub mod unlocked;
 pub mod upkeep;
 
+mod indexing;
 mod senders;

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::journal::Journal;
 use crate::shared::SharedSecrets;
 use crate::unlocked::Unlocked;
-use crate::{outbox, sync, upkeep};
+use crate::{indexing, outbox, sync, upkeep};
 
 pub(crate) const DATABASE: &str = "messages.db";
 /// Holds a finished account; it appears in one rename.
@@ -225,6 +225,7 @@ fn start_loops(unlocked: &Arc<Unlocked>) {
     unlocked.loops.spawn(sync::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(outbox::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(upkeep::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(indexing::run(Arc::clone(unlocked)));
     unlocked.loops.close();
 }
 

@@ -15,5 +15,6 @@ pub mod outbox;
 pub mod outgoing;
 pub mod quarantine;
 pub mod row;
+pub mod search;
 
 mod sqlcipher;

@@ -23,6 +23,7 @@ mod decode;
 mod events;
 mod messages;
 mod notifications;
+mod search;
 mod session;
 mod shapes;
 pub(crate) mod subscriptions;
@@ -37,6 +38,7 @@ pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
     contacts::register(&mut module)?;
     conversations::register(&mut module)?;
     messages::register(&mut module)?;
+    search::register(&mut module)?;
     events::register(&mut module)?;
     Ok(module.into())
 }
