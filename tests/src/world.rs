@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use connect_api::account::{Enroll, EnrollParams, EnrollmentCode};
 use connect_api::contacts::{Add, Contact, UserParams};
 use connect_api::conversation::Conversation;
@@ -17,13 +17,16 @@ use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
 use connect_client::error::CallError;
 use connect_client::events::EventStream;
+use connect_core::secret::DatabaseKey;
 use connect_ipc::socket::Audience;
 use connect_relay::relay::{Relay, RelayConfig};
 use connect_relay::{clock as relay_clock, identity, operator};
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
+use connect_store::database::Store;
+use connect_vault::attempts::host_boot_time;
 use connect_vault::keystore::Keystore;
-use connect_vault::vault::KdfCost;
+use connect_vault::vault::{KdfCost, Vault};
 use connectd::config::Config;
 use connectd::lifecycle::{self, Daemon};
 use connectd::limits::Limits;
@@ -203,9 +206,7 @@ impl Person {
         let config = Config {
             state_dir: self.state_dir.clone(),
             endpoint: self.endpoint.clone(),
-            keystore: Keystore::File {
-                directory: self.state_dir.join("keystore"),
-            },
+            keystore: self.keystore(),
             owner_uids: Vec::new(),
             audience: Audience::User,
             limits: self.limits.clone(),
@@ -232,6 +233,22 @@ impl Person {
         let pin = Pin::new(PIN.to_owned());
         self.client.call::<Unlock>(UnlockParams { pin }).await?;
         Ok(())
+    }
+
+    /// The database itself, while the daemon is stopped.
+    pub async fn database(&self) -> Result<Store> {
+        ensure!(self.daemon.is_none(), "the daemon has it");
+        let account = self.state_dir.join("account");
+        let vault = Vault::new(&account, self.keystore(), KdfCost::for_tests());
+        let keys = vault.unlock(PIN, &host_boot_time()?)?;
+        let key = DatabaseKey::from_bytes(keys.database_key.expose());
+        Ok(Store::open(&account.join("messages.db"), key).await?)
+    }
+
+    fn keystore(&self) -> Keystore {
+        Keystore::File {
+            directory: self.state_dir.join("keystore"),
+        }
     }
 
     pub fn conversation(&self) -> Conversation {

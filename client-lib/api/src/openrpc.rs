@@ -34,6 +34,7 @@ macro_rules! for_each_method {
         $do!(messages::MarkRead);
         $do!(search::Search);
         $do!(events::List);
+        $do!(events::Ack);
     };
 }
 

@@ -52,6 +52,8 @@ mod tests {
             "connectctl search potassium --all --after 7",
             "connectctl watch --after 7 --types message_received,message_state --text",
             "connectctl events list --after 3",
+            "connectctl events ack 3",
+            "connectctl watch --ack --json",
             "connectctl call system.health {}",
             "connectctl completions bash",
         ] {
@@ -69,6 +71,7 @@ mod tests {
             "connectctl account enroll --relay https://r --relay-pin a --name N",
             "connectctl account enroll --relay https://r --relay-pin a --name N --code C --code-file F",
             "connectctl watch --types nonsense",
+            "connectctl watch --ack --types typing",
             "connectctl search",
             "connectctl health --timeout 0",
             "connectctl health --timeout -1",

@@ -6,6 +6,7 @@ pub mod account;
 pub mod codes;
 pub mod contacts;
 pub mod conversations;
+pub mod cursors;
 pub mod database;
 pub mod enrollment;
 pub mod error;
