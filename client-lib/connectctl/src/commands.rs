@@ -11,6 +11,7 @@ pub(crate) mod hello;
 pub(crate) mod lock;
 pub(crate) mod messages;
 pub(crate) mod openrpc;
+pub(crate) mod policy;
 pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod unlock;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Watch(watch::Watch),
     /// The event log.
     Events(events::Events),
+    /// How long messages are kept, and what others are told.
+    Policy(policy::Policy),
     /// The daemon's contract as an OpenRPC document.
     Openrpc(openrpc::Openrpc),
     /// Call any method of the contract.
@@ -74,6 +77,7 @@ pub(crate) async fn run(
         Command::Search(args) => search::run(args, context).await,
         Command::Watch(args) => watch::run(args, context).await,
         Command::Events(args) => events::run(args, context).await,
+        Command::Policy(args) => policy::run(args, context).await,
         Command::Openrpc(args) => openrpc::run(args, context).await,
         Command::Call(args) => call::run(args, context).await,
         Command::Completions(args) => completions::run(args, context, grammar),

@@ -12,6 +12,7 @@ pub mod health;
 pub mod journal;
 pub mod messages;
 pub mod outbox;
+pub mod policy;
 pub mod receive;
 pub mod search;
 pub mod send;

@@ -171,6 +171,7 @@ impl Session {
         )
         .map_err(|_| Error::StorageFailed("relay address"))?;
         let newest = connect_store::events::last_id(&store).await?;
+        let policy = connect_store::policy::find(&store).await?;
         let unlocked = Arc::new(Unlocked {
             uplink: Uplink::new(&address)?,
             counters: Counters::load(&store).await?,
@@ -182,6 +183,9 @@ impl Session {
             chance: self.chance.clone(),
             newest_event: watch::Sender::new(newest),
             outbox_wake: tokio::sync::Notify::new(),
+            policy: watch::Sender::new(policy),
+            policy_turn: Mutex::new(()),
+            relay_time: watch::Sender::new(None),
             ending: CancellationToken::new(),
             loops: TaskTracker::new(),
         });

@@ -76,6 +76,9 @@ async fn one_turn(unlocked: &Unlocked, acks: &mut Vec<wire::AckEntry>) -> Result
         }
     };
     acks.clear();
+    // By the time that the relay has just taken for its own: ours may have jumped while it was waited for.
+    let relay_time = now_ms.saturating_add_signed(unlocked.uplink.clock_offset_ms());
+    unlocked.relay_time.send_replace(Some(relay_time));
     unlocked.counters.set_last_sync_ms(unlocked.clock.now_ms());
     note_reachable(unlocked, true).await?;
     take_in(unlocked, &list.envelopes).await?;

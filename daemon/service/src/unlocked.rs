@@ -5,10 +5,11 @@ use connect_proto::ids::UserId;
 use connect_proto::keys::BoxPublicKey;
 use connect_store::account::Account;
 use connect_store::database::Store;
+use connect_store::policy::Policy;
 use connect_uplink::uplink::{Credentials, Uplink};
 use connect_vault::keys::Keys;
 use std::sync::Arc;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,11 @@ pub struct Unlocked {
     /// The id of the newest event that is committed.
     pub(crate) newest_event: watch::Sender<u64>,
     pub(crate) outbox_wake: Notify,
+    pub(crate) policy: watch::Sender<Policy>,
+    /// One change of the policy at a time.
+    pub(crate) policy_turn: Mutex<()>,
+    /// What the relay's clock showed when it last answered in this session: no jump of our own moves it.
+    pub(crate) relay_time: watch::Sender<Option<u64>>,
     /// Ends the loops of this session.
     pub(crate) ending: CancellationToken,
     pub(crate) loops: TaskTracker,
@@ -60,6 +66,10 @@ impl Unlocked {
     /// The session is being locked: whoever waits for something gives up, and the keys with it.
     pub async fn ended(&self) {
         self.ending.cancelled().await;
+    }
+
+    pub fn policy(&self) -> Policy {
+        *self.policy.borrow()
     }
 
     pub fn newest_event(&self) -> u64 {

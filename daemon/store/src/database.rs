@@ -106,6 +106,21 @@ impl Store {
         Ok(Tx { writer })
     }
 
+    /// Writes the log back into the file and empties it: what was removed is in neither then. A reader that takes its time
+    /// only puts that off.
+    pub async fn empty_log(&self) -> Result<(), StoreError> {
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let abandoned = std::mem::replace(&mut writer.abandoned, false);
+        let connection = writer.connection()?;
+        if abandoned {
+            rollback(&mut *connection).await?;
+        }
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) fn reader(&self) -> &SqlitePool {
         &self.readers
     }

@@ -14,7 +14,9 @@ pub mod events;
 pub mod messages;
 pub mod outbox;
 pub mod outgoing;
+pub mod policy;
 pub mod quarantine;
+pub mod retention;
 pub mod row;
 pub mod search;
 

@@ -23,6 +23,7 @@ mod decode;
 mod events;
 mod messages;
 mod notifications;
+mod policy;
 mod search;
 mod session;
 mod shapes;
@@ -39,6 +40,7 @@ pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
     conversations::register(&mut module)?;
     messages::register(&mut module)?;
     search::register(&mut module)?;
+    policy::register(&mut module)?;
     events::register(&mut module)?;
     Ok(module.into())
 }
