@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use connect_core::fingerprint::Fingerprint;
 use connect_proto::ids::UserId;
 use connect_proto::wire;
 use connect_store::codes::EventKind;
@@ -63,6 +62,7 @@ pub(crate) async fn refresh(unlocked: &Unlocked, user_ids: &[UserId]) -> Result<
     {
         followed.extend(follow(unlocked, entry, now_ms).await?);
     }
+    let followed = with_fingerprints(followed).await?;
     let mut journal = Journal::begin(unlocked).await?;
     for news in &followed {
         contacts::put(journal.tx(), &news.contact).await?;
@@ -101,12 +101,26 @@ async fn follow(
     }
 }
 
+/// Thousands of rounds a key: neither within the transaction nor on the runtime's threads.
+async fn with_fingerprints(mut followed: Vec<Followed>) -> Result<Vec<Followed>, Error> {
+    let computing = tokio::task::spawn_blocking(move || {
+        for contact in followed.iter_mut().map(|news| &mut news.contact) {
+            for key in &mut contact.keys {
+                if key.fingerprint.is_none() {
+                    key.fingerprint = Some(key.compute_fingerprint(&contact.user_id));
+                }
+            }
+        }
+        followed
+    });
+    computing
+        .await
+        .map_err(|_| Error::Internal("fingerprints ended early"))
+}
+
 /// The contact's half of the digits that two people compare (D26), of its newest key.
-pub fn fingerprint(contact: &Contact) -> Option<Fingerprint> {
+pub fn fingerprint(contact: &Contact) -> Option<String> {
     let key = contact.active_key().or(contact.keys.first())?;
-    Some(Fingerprint::of(
-        &key.box_key,
-        &key.sign_key,
-        &contact.user_id,
-    ))
+    let known = key.fingerprint.clone();
+    Some(known.unwrap_or_else(|| key.compute_fingerprint(&contact.user_id)))
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use connect_api::errors::ErrorCode;
-use connect_api::events::{self as api, Ack, Acked, Event, List, SubscribeParams};
-use connect_api::page::Page;
+use connect_api::events::{self as api, Ack, Acked, List, SubscribeParams};
 use connect_service::events;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Extensions;
@@ -14,7 +13,7 @@ use serde::Deserialize;
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::decode::{decode, limit, paged};
 use crate::rpc::failure::Failure;
-use crate::rpc::{Module, notifications};
+use crate::rpc::{Module, notifications, pages};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<List, _, _>(module, async |context, _, params| {
@@ -31,13 +30,10 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         let room = limit - u32::from(gone.is_some());
         let found = events::list(&unlocked, after, room + 1).await?;
         let (page, more) = paged(found, room);
-        let mut items: Vec<Event> = gone.into_iter().map(notifications::expired).collect();
-        items.extend(page.into_iter().map(notifications::shape));
-        let next = items.last().filter(|_| more);
-        Ok(Page {
-            next: next.map(|event| event.event_id),
-            items,
-        })
+        let gone = gone.into_iter().map(notifications::expired);
+        let items = gone.chain(page.into_iter().map(notifications::shape));
+        let items = items.map(|event| (event.event_id, event));
+        Ok(pages::page(&context.limits, items.collect(), more))
     })?;
     super::register::<Ack, _, _>(module, async |context, caller, params| {
         let unlocked = context.session.unlocked()?;

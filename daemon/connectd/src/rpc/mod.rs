@@ -23,6 +23,7 @@ mod decode;
 mod events;
 mod messages;
 mod notifications;
+mod pages;
 mod policy;
 mod search;
 mod session;

@@ -7,7 +7,7 @@ use connect_store::search::Hit as StoredHit;
 use jsonrpsee::core::RegisterMethodError;
 
 use crate::rpc::decode::{conversation, limit, optional_id};
-use crate::rpc::{Module, shapes};
+use crate::rpc::{Module, pages, shapes};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Search, _, _>(module, async |context, _, params| {
@@ -18,9 +18,12 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
             query: params.query,
         };
         let found = search::search(&*context.session.unlocked()?, &request).await?;
+        let items = found.hits.into_iter();
+        let items = items.map(|hit| (hit.row.to_string(), shape(hit)));
+        let page = pages::page(&context.limits, items.collect(), false);
         Ok(Page {
-            items: found.hits.into_iter().map(shape).collect(),
-            next: found.next.map(|row| row.to_string()),
+            next: page.next.or(found.next.map(|row| row.to_string())),
+            ..page
         })
     })
 }
