@@ -14,7 +14,7 @@ CREATE VIEW search_source AS
 CREATE VIRTUAL TABLE search USING fts5 (
     text, conversation,
     content = 'search_source', content_rowid = 'id', columnsize = 0,
-    tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
+    tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3 4'
 );
 -- What is taken out of the index leaves it at once, and not when its pages are written anew.
 INSERT INTO search (search, rank) VALUES ('secure-delete', 1);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use connect_proto::ids::{MessageId, UserId};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::conversations::{self, Conversation, ConversationRow};
 use crate::database::{Store, Tx};
@@ -23,7 +23,7 @@ use snippet::{Snippet, cut_out};
 /// Messages beyond the index that are read at once.
 const TAIL_AT_ONCE: u32 = 500;
 /// Messages beyond the index that one search reads: what is left is for its next page.
-const TAIL_AT_MOST: u32 = 20_000;
+const TAIL_AT_MOST: u32 = 5_000;
 
 /// What is looked for, and where.
 #[derive(Debug, Clone, Copy)]
@@ -90,19 +90,18 @@ pub async fn is_behind(store: &Store) -> Result<bool, StoreError> {
     Ok(row.try_get(0)?)
 }
 
-/// One look at the database: the index and what lies beyond it are read as they were at one moment.
+/// What lies beyond the index is read first, and how far the index went then. It may have gone further meanwhile: it is
+/// asked for the rest alone, so that no hit is missed or told twice.
 pub async fn find(store: &Store, wanted: &Wanted<'_>) -> Result<Found, StoreError> {
-    let mut look = store.reader().begin().await?;
-    let row = sqlx::query("SELECT indexed_up_to FROM search_state")
-        .fetch_one(&mut *look)
-        .await?;
-    let indexed: i64 = row.try_get(0)?;
+    let mut look = store.reader().acquire().await?;
     let mut hits = Vec::new();
-    let left = read_tail(&mut look, wanted, indexed, &mut hits).await?;
-    if left.is_none() {
-        read_index(&mut look, wanted, indexed, &mut hits).await?;
-    }
-    look.rollback().await?;
+    let left = match read_tail(&mut look, wanted, &mut hits).await? {
+        Tail::Read { indexed } => {
+            read_index(&mut look, wanted, indexed, &mut hits).await?;
+            None
+        }
+        Tail::Left { before } => Some(before),
+    };
     let limit = wanted.limit as usize;
     let more = hits.len() > limit;
     hits.truncate(limit);
@@ -113,50 +112,73 @@ pub async fn find(store: &Store, wanted: &Wanted<'_>) -> Result<Found, StoreErro
     })
 }
 
-/// Reads back from the newest message to the index, until there is one hit too many. Gives the place where it stopped
-/// short of the index.
+/// What became of reading what lies beyond the index.
+enum Tail {
+    /// All of it.
+    Read { indexed: i64 },
+    /// There was one hit too many, or more than one search reads.
+    Left { before: i64 },
+}
+
+/// Reads back from the newest message to the index.
 async fn read_tail(
-    look: &mut Transaction<'_, Sqlite>,
+    look: &mut SqliteConnection,
     wanted: &Wanted<'_>,
-    indexed: i64,
     hits: &mut Vec<Hit>,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Tail, StoreError> {
     let mut before = wanted.before.unwrap_or(i64::MAX);
     for _ in 0..TAIL_AT_MOST / TAIL_AT_ONCE {
-        if before <= indexed {
-            return Ok(None);
-        }
+        // One row at least, which tells how far the index goes.
         let rows = sqlx::query(
-            "SELECT m.id, m.message_id, m.sender, m.timestamp_ms, m.text, c.kind, c.peer
-             FROM messages m CROSS JOIN conversations c ON c.id = m.conversation
-             WHERE m.id < ?1 AND m.id > ?2 AND (?3 IS NULL OR m.conversation = ?3) ORDER BY m.id DESC LIMIT ?4",
+            "SELECT s.indexed_up_to, m.id, m.text FROM search_state s LEFT JOIN messages m
+                 ON m.id > s.indexed_up_to AND m.id < ?1 AND (?2 IS NULL OR m.conversation = ?2)
+             WHERE s.one = 1 ORDER BY m.id DESC LIMIT ?3",
         )
         .bind(before)
-        .bind(indexed)
         .bind(wanted.conversation.map(|row| row.0))
         .bind(TAIL_AT_ONCE)
-        .fetch_all(&mut **look)
+        .fetch_all(&mut *look)
         .await?;
         for row in &rows {
-            let matches = wanted.query.matches(text(row, "text")?);
-            if !matches.is_empty() {
-                hits.push(read(row, &matches)?);
+            let Some(id) = row.try_get("id")? else {
+                let indexed = row.try_get("indexed_up_to")?;
+                return Ok(Tail::Read { indexed });
+            };
+            before = id;
+            if !wanted.query.matches(text(row, "text")?).is_empty() {
+                hits.extend(read_one(look, wanted.query, id).await?);
+            }
+            if hits.len() > wanted.limit as usize {
+                return Ok(Tail::Left { before });
             }
         }
-        let Some(last) = rows.last() else {
-            return Ok(None);
-        };
-        before = last.try_get("id")?;
-        if hits.len() > wanted.limit as usize {
-            return Ok(Some(before));
-        }
     }
-    Ok((before > indexed + 1).then_some(before))
+    Ok(Tail::Left { before })
+}
+
+/// None where the message was removed, or is another one, since it was seen.
+async fn read_one(
+    look: &mut SqliteConnection,
+    query: &Query,
+    id: i64,
+) -> Result<Option<Hit>, StoreError> {
+    let row = sqlx::query(
+        "SELECT m.id, m.message_id, m.sender, m.timestamp_ms, m.text, c.kind, c.peer
+         FROM messages m CROSS JOIN conversations c ON c.id = m.conversation WHERE m.id = ?",
+    )
+    .bind(id)
+    .fetch_optional(look)
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let matches = query.matches(text(&row, "text")?);
+    Ok(Some(read(&row, &matches)?).filter(|_| !matches.is_empty()))
 }
 
 /// The index gives the newest first by itself, and stops where nothing more is asked of it.
 async fn read_index(
-    look: &mut Transaction<'_, Sqlite>,
+    look: &mut SqliteConnection,
     wanted: &Wanted<'_>,
     indexed: i64,
     hits: &mut Vec<Hit>,
@@ -173,7 +195,7 @@ async fn read_index(
     .bind(expression)
     .bind(wanted.before.unwrap_or(i64::MAX).min(indexed + 1))
     .bind(i64::try_from(missing).unwrap_or(i64::MAX))
-    .fetch_all(&mut **look)
+    .fetch_all(look)
     .await?;
     for row in &rows {
         let matches = wanted.query.matches(text(row, "text")?);

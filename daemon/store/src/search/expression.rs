@@ -1,19 +1,19 @@
 //! From a query to FTS5's own language: quoted words and nothing else.
 
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::conversations::ConversationRow;
 use crate::error::StoreError;
 use crate::search::query::{Phrase, Query};
 
 /// The index has lists of its own for beginnings of up to this many letters.
-const SHORT: usize = 3;
+const SHORT: usize = 4;
 /// Words that a longer beginning is spelled out into. Beyond them FTS5 puts their lists together before it gives the first.
-const MOST_WORDS: u32 = 64;
+const MOST_WORDS: u32 = 8;
 
 /// What FTS5 is asked; none where nothing can match.
 pub(crate) async fn expression(
-    look: &mut Transaction<'_, Sqlite>,
+    look: &mut SqliteConnection,
     query: &Query,
     conversation: Option<ConversationRow>,
 ) -> Result<Option<String>, StoreError> {
@@ -41,7 +41,7 @@ fn quoted(phrase: &Phrase) -> String {
 /// The phrase with each word of the index that begins as its last one does: their lists are read lazily, side by side. None
 /// where the phrase stays as it is.
 async fn spell_out(
-    look: &mut Transaction<'_, Sqlite>,
+    look: &mut SqliteConnection,
     phrase: &Phrase,
 ) -> Result<Option<Vec<Phrase>>, StoreError> {
     let Some((word, first)) = phrase.words.split_last() else {
@@ -63,7 +63,7 @@ async fn spell_out(
     .bind(word)
     .bind(format!("{word}{}", char::MAX))
     .bind(MOST_WORDS)
-    .fetch_all(&mut **look)
+    .fetch_all(&mut *look)
     .await?;
     if rows.len() > MOST_WORDS as usize {
         return Ok(None);

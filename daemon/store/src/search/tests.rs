@@ -288,7 +288,7 @@ async fn a_long_tail_is_read_in_pages() {
     add(&store, "bob", 7, "needle").await;
     change(
         &store,
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 21000)
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
          INSERT INTO messages (conversation, sender, message_id, outgoing, timestamp_ms, stored_ms, installation_id,
              sequence, retired_key, text)
          SELECT 1, 'bob', randomblob(16), 0, 1, 1, x'00', i, 0, 'hay' FROM n",
