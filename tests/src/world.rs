@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use connect_api::account::{Enroll, EnrollParams, EnrollmentCode};
 use connect_api::contacts::{Add, Contact, UserParams};
 use connect_api::conversation::Conversation;
@@ -17,13 +17,17 @@ use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
 use connect_client::error::CallError;
 use connect_client::events::EventStream;
+use connect_core::secret::DatabaseKey;
 use connect_ipc::socket::Audience;
 use connect_relay::relay::{Relay, RelayConfig};
 use connect_relay::{clock as relay_clock, identity, operator};
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
+use connect_service::upkeep;
+use connect_store::database::Store;
+use connect_vault::attempts::host_boot_time;
 use connect_vault::keystore::Keystore;
-use connect_vault::vault::KdfCost;
+use connect_vault::vault::{KdfCost, Vault};
 use connectd::config::Config;
 use connectd::lifecycle::{self, Daemon};
 use connectd::limits::Limits;
@@ -40,13 +44,14 @@ pub struct World {
     address: SocketAddr,
     pins: [String; 2],
     hand: Arc<AtomicU64>,
-    clock: Clock,
+    /// Each daemon has a clock of its own; they go together unless one is told to jump.
+    daemons: Mutex<Vec<Arc<AtomicU64>>>,
 }
 
 impl World {
     pub async fn new() -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let (clock, hand) = Clock::manual(Clock::system().now_ms());
+        let hand = Arc::new(AtomicU64::new(Clock::system().now_ms()));
         let mut chance = Chance::system();
         let relay_dir = dir.path().join("relay");
         let hosts = ["localhost".to_owned()];
@@ -57,7 +62,7 @@ impl World {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             pins: identity.pins,
             hand,
-            clock,
+            daemons: Mutex::default(),
         };
         world.start_relay().await?;
         Ok(world)
@@ -88,12 +93,19 @@ impl World {
     }
 
     pub fn now_ms(&self) -> u64 {
-        self.clock.now_ms()
+        self.hand.load(Ordering::SeqCst)
     }
 
     /// Moves the clock of the relay and of every daemon.
     pub fn advance(&self, ms: u64) {
         self.hand.fetch_add(ms, Ordering::SeqCst);
+        for hand in self.hands().iter() {
+            hand.fetch_add(ms, Ordering::SeqCst);
+        }
+    }
+
+    fn hands(&self) -> MutexGuard<'_, Vec<Arc<AtomicU64>>> {
+        self.daemons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn set_back(&self, ms: u64) {
@@ -141,6 +153,8 @@ impl World {
     pub async fn stranger_with(&self, name: &str, limits: Limits) -> Result<Person> {
         let state_dir = self.dir.path().join(name);
         let endpoint = Endpoint::new(state_dir.join("connectd.sock"));
+        let (clock, hand) = Clock::manual(self.now_ms());
+        self.hands().push(Arc::clone(&hand));
         let mut person = Person {
             name: name.to_owned(),
             daemon: None,
@@ -148,7 +162,8 @@ impl World {
             endpoint,
             state_dir,
             limits,
-            clock: self.clock.clone(),
+            clock,
+            hand,
         };
         person.start().await?;
         Ok(person)
@@ -204,6 +219,7 @@ pub struct Person {
     pub state_dir: PathBuf,
     limits: Limits,
     clock: Clock,
+    hand: Arc<AtomicU64>,
 }
 
 impl Person {
@@ -211,9 +227,7 @@ impl Person {
         let config = Config {
             state_dir: self.state_dir.clone(),
             endpoint: self.endpoint.clone(),
-            keystore: Keystore::File {
-                directory: self.state_dir.join("keystore"),
-            },
+            keystore: self.keystore(),
             owner_uids: Vec::new(),
             audience: Audience::User,
             limits: self.limits.clone(),
@@ -240,6 +254,34 @@ impl Person {
         let pin = Pin::new(PIN.to_owned());
         self.client.call::<Unlock>(UnlockParams { pin }).await?;
         Ok(())
+    }
+
+    /// Moves the clock of this daemon alone.
+    pub fn clock_jumps(&self, ms: u64) {
+        self.hand.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Removes what is old, as the daemon does by itself now and then.
+    pub async fn tidies_up(&self) -> Result<()> {
+        let daemon = self.daemon.as_ref().context("the daemon runs")?;
+        let unlocked = daemon.session().unlocked()?;
+        Ok(upkeep::expire(&unlocked).await?)
+    }
+
+    /// The database itself, while the daemon is stopped.
+    pub async fn database(&self) -> Result<Store> {
+        ensure!(self.daemon.is_none(), "the daemon has it");
+        let account = self.state_dir.join("account");
+        let vault = Vault::new(&account, self.keystore(), KdfCost::for_tests());
+        let keys = vault.unlock(PIN, &host_boot_time()?)?;
+        let key = DatabaseKey::from_bytes(keys.database_key.expose());
+        Ok(Store::open(&account.join("messages.db"), key).await?)
+    }
+
+    fn keystore(&self) -> Keystore {
+        Keystore::File {
+            directory: self.state_dir.join("keystore"),
+        }
     }
 
     pub fn conversation(&self) -> Conversation {

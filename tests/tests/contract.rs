@@ -164,6 +164,7 @@ async fn every_answer_of_a_story_is_as_described() -> Result<()> {
         ("contacts.list", json!({"limit": 1})),
         ("conversations.list", json!({})),
         ("messages.list", json!({"conversation": to_bob, "limit": 1})),
+        ("messages.search", json!({"query": "hel*", "limit": 1})),
         ("messages.get", json!({"message_id": id})),
         ("messages.get", json!({"message_id": answered})),
         (
@@ -180,8 +181,12 @@ async fn every_answer_of_a_story_is_as_described() -> Result<()> {
             "messages.typing",
             json!({"conversation": to_bob, "active": true}),
         ),
+        ("policy.get", json!({})),
+        ("policy.set", json!({"retention_days": null})),
+        ("policy.set", json!({"retention_days": 365, "typing": true})),
         ("events.list", json!({"limit": 500})),
         ("events.list", json!({"limit": 1})),
+        ("events.ack", json!({"event_id": 1})),
     ] {
         let result = reader.call(method, params).await?;
         ensure!(!result.is_null(), "{method} was refused");

@@ -94,7 +94,7 @@ pub enum EventBody {
     RelayReachable {},
     RelayUnreachable {},
     InstallationRevoked {},
-    /// Events from `from` to `to` are no longer kept. It has the id 0 and comes first.
+    /// Events from `from` to `to` are no longer kept. It comes first, has the id `to`, and no time.
     EventsExpired {
         from: u64,
         to: u64,
@@ -114,7 +114,8 @@ pub struct Event {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscribeParams {
-    /// Replays what came after this event, then follows; only follows when left out.
+    /// Replays what came after this event, then follows. When left out, it is the app's last `events.ack`; only follows
+    /// where there was none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<u64>,
 }
@@ -133,4 +134,22 @@ pub struct ListParams {
 method! {
     /// The event log, oldest first.
     List = "events.list"(ListParams) -> Page<Event, u64>, ACCESS, NEEDS
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AckParams {
+    /// The last event that was dealt with.
+    pub event_id: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Acked {
+    /// Where the app's cursor stands now: it never moves back.
+    pub event_id: u64,
+}
+
+method! {
+    /// Remembers up to which event the app has got: there `events.subscribe` starts when `after` is left out.
+    Ack = "events.ack"(AckParams) -> Acked, ACCESS, NEEDS
 }

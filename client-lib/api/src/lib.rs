@@ -13,8 +13,10 @@ pub mod messages;
 pub mod method;
 pub mod openrpc;
 pub mod page;
+pub mod policy;
 pub mod rpc;
 pub mod scope;
+pub mod search;
 pub mod session;
 pub mod system;
 

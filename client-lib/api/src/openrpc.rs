@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::errors::{ErrorCode, ErrorData};
 use crate::method::{Access, Method, Needs};
-use crate::{account, contacts, conversations, events, messages, rpc, session, system};
+use crate::{
+    account, contacts, conversations, events, messages, policy, rpc, search, session, system,
+};
 
 /// What the table of methods knows about each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,11 @@ macro_rules! for_each_method {
         $do!(messages::Delete);
         $do!(messages::ListVersions);
         $do!(messages::TellTyping);
+        $do!(search::Search);
+        $do!(policy::Get);
+        $do!(policy::Set);
         $do!(events::List);
+        $do!(events::Ack);
     };
 }
 

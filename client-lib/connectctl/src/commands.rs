@@ -11,6 +11,8 @@ pub(crate) mod hello;
 pub(crate) mod lock;
 pub(crate) mod messages;
 pub(crate) mod openrpc;
+pub(crate) mod policy;
+pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod unlock;
 pub(crate) mod watch;
@@ -40,10 +42,14 @@ pub(crate) enum Command {
     Send(send::Send),
     /// Read a conversation, or one message.
     Messages(messages::Messages),
+    /// Find messages by the words in them, the newest last.
+    Search(search::Search),
     /// Print events as they happen, until Ctrl-C.
     Watch(watch::Watch),
     /// The event log.
     Events(events::Events),
+    /// How long messages are kept, and what others are told.
+    Policy(policy::Policy),
     /// The daemon's contract as an OpenRPC document.
     Openrpc(openrpc::Openrpc),
     /// Call any method of the contract.
@@ -68,8 +74,10 @@ pub(crate) async fn run(
         Command::Conversations(args) => conversations::run(args, context).await,
         Command::Send(args) => send::run(args, context).await,
         Command::Messages(args) => messages::run(args, context).await,
+        Command::Search(args) => search::run(args, context).await,
         Command::Watch(args) => watch::run(args, context).await,
         Command::Events(args) => events::run(args, context).await,
+        Command::Policy(args) => policy::run(args, context).await,
         Command::Openrpc(args) => openrpc::run(args, context).await,
         Command::Call(args) => call::run(args, context).await,
         Command::Completions(args) => completions::run(args, context, grammar),

@@ -1,9 +1,9 @@
 //! Contacts: added from the directory, refreshed from it, read from the database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use connect_core::fingerprint::Fingerprint;
+use connect_proto::hash::Digest;
 use connect_proto::ids::UserId;
 use connect_proto::wire;
 use connect_store::codes::EventKind;
@@ -15,6 +15,9 @@ use crate::error::Error;
 use crate::holds;
 use crate::journal::Journal;
 use crate::unlocked::Unlocked;
+
+/// By the digest of the bundle that published the key.
+type Fingerprints = BTreeMap<Digest, String>;
 
 /// Looks a user up, checks the keys and keeps the contact. Adding it again refreshes it.
 pub async fn add(unlocked: &Arc<Unlocked>, user_id: &UserId) -> Result<Contact, Error> {
@@ -47,14 +50,13 @@ pub async fn list(
 
 /// Takes what the directory says now: one request per 200 users, one transaction.
 pub(crate) async fn refresh(unlocked: &Arc<Unlocked>, user_ids: &[UserId]) -> Result<(), Error> {
-    let entries = look_up(unlocked, user_ids).await?;
+    let mut entries = look_up(unlocked, user_ids).await?;
     let asked: BTreeSet<&str> = user_ids.iter().map(UserId::as_str).collect();
+    entries.retain(|entry| asked.contains(entry.user_id.as_str()));
+    let fingerprints = fingerprints(unlocked, &entries).await?;
     let mut journal = Journal::begin(unlocked).await?;
-    for entry in entries
-        .iter()
-        .filter(|entry| asked.contains(entry.user_id.as_str()))
-    {
-        follow(&mut journal, entry).await?;
+    for entry in &entries {
+        follow(&mut journal, entry, &fingerprints).await?;
     }
     Ok(journal.commit().await?)
 }
@@ -74,12 +76,16 @@ async fn look_up(
 
 /// What was known is read within the transaction that changes it: two refreshes at once take turns. An entry that is
 /// not believed changes nothing.
-async fn follow(journal: &mut Journal, entry: &wire::DirectoryEntry) -> Result<(), Error> {
+async fn follow(
+    journal: &mut Journal,
+    entry: &wire::DirectoryEntry,
+    fingerprints: &Fingerprints,
+) -> Result<(), Error> {
     let Ok(user_id) = entry.user_id.parse::<UserId>() else {
         return Ok(());
     };
     let known = contacts::find_in(journal.tx(), &user_id).await?;
-    let followed = match directory::follow(entry, known.as_ref(), journal.now_ms()) {
+    let mut followed = match directory::follow(entry, known.as_ref(), journal.now_ms()) {
         Ok(followed) if followed.changed => followed,
         Ok(_) => return Ok(()),
         Err(refused) => {
@@ -87,6 +93,11 @@ async fn follow(journal: &mut Journal, entry: &wire::DirectoryEntry) -> Result<(
             return Ok(());
         }
     };
+    for key in &mut followed.contact.keys {
+        if key.fingerprint.is_none() {
+            key.fingerprint = fingerprints.get(&key.digest).cloned();
+        }
+    }
     contacts::put(journal.tx(), &followed.contact).await?;
     if followed.key_changed {
         holds::follow_contact(journal, &followed.contact).await?;
@@ -103,12 +114,42 @@ async fn follow(journal: &mut Journal, entry: &wire::DirectoryEntry) -> Result<(
     Ok(journal.append(&event).await?)
 }
 
+/// Of the keys that are new here. Thousands of rounds a key: neither within the transaction nor on the runtime's threads.
+async fn fingerprints(
+    unlocked: &Unlocked,
+    entries: &[wire::DirectoryEntry],
+) -> Result<Fingerprints, Error> {
+    let mut new = Vec::new();
+    for entry in entries {
+        let Ok(user_id) = entry.user_id.parse::<UserId>() else {
+            continue;
+        };
+        let known = contacts::find(&unlocked.store, &user_id).await?;
+        let Ok(followed) = directory::follow(entry, known.as_ref(), unlocked.clock.now_ms()) else {
+            continue;
+        };
+        let keys = followed.contact.keys.into_iter();
+        new.extend(
+            keys.filter(|key| key.fingerprint.is_none())
+                .map(|key| (user_id.clone(), key)),
+        );
+    }
+    if new.is_empty() {
+        return Ok(Fingerprints::new());
+    }
+    let computing = tokio::task::spawn_blocking(move || {
+        new.into_iter()
+            .map(|(user_id, key)| (key.digest, key.compute_fingerprint(&user_id)))
+            .collect()
+    });
+    computing
+        .await
+        .map_err(|_| Error::Internal("fingerprints ended early"))
+}
+
 /// The contact's half of the digits that two people compare (D26), of its newest key.
-pub fn fingerprint(contact: &Contact) -> Option<Fingerprint> {
+pub fn fingerprint(contact: &Contact) -> Option<String> {
     let key = contact.active_key().or(contact.keys.first())?;
-    Some(Fingerprint::of(
-        &key.box_key,
-        &key.sign_key,
-        &contact.user_id,
-    ))
+    let known = key.fingerprint.clone();
+    Some(known.unwrap_or_else(|| key.compute_fingerprint(&contact.user_id)))
 }

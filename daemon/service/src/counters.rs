@@ -81,6 +81,10 @@ impl Counters {
         self.quarantined.fetch_add(count, Ordering::Relaxed);
     }
 
+    pub fn remove_quarantined(&self, count: u64) {
+        self.quarantined.fetch_sub(count, Ordering::Relaxed);
+    }
+
     pub fn reachable(&self) -> bool {
         self.reachable.load(Ordering::Relaxed)
     }

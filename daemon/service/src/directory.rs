@@ -106,6 +106,7 @@ fn read_keys(
             digest,
             state,
             changed_ms: published.changed_ms,
+            fingerprint: None,
         });
     }
     if keys.is_empty() {
@@ -166,11 +167,13 @@ fn merge_keys(
     for old in &known.keys {
         match merged.iter_mut().find(|key| key.revision == old.revision) {
             Some(key) if key.digest != old.digest => return Err(EntryRefused::Contradiction),
-            Some(key) if rank(key.state) < rank(old.state) => {
-                key.state = old.state;
-                key.changed_ms = old.changed_ms;
+            Some(key) => {
+                key.fingerprint.clone_from(&old.fingerprint);
+                if rank(key.state) < rank(old.state) {
+                    key.state = old.state;
+                    key.changed_ms = old.changed_ms;
+                }
             }
-            Some(_) => {}
             None => merged.push(old.clone()),
         }
     }

@@ -65,7 +65,8 @@ pub async fn mark_read(
         .ok_or(Error::NotFound)?;
     let mut journal = Journal::begin(unlocked).await?;
     let now_read = conversations::mark_read(journal.tx(), row, place).await?;
-    if let Conversation::User(author) = conversation
+    if unlocked.policy().read_receipts
+        && let Conversation::User(author) = conversation
         && let Some(contact) = contacts::find_in(journal.tx(), author).await?
     {
         let read: Vec<MessageRef> = now_read.into_iter().map(reference).collect();

@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::journal::Journal;
 use crate::shared::SharedSecrets;
 use crate::unlocked::Unlocked;
-use crate::{outbox, storage, sync, upkeep};
+use crate::{indexing, outbox, storage, sync, upkeep};
 
 pub(crate) const DATABASE: &str = "messages.db";
 /// Holds a finished account; it appears in one rename.
@@ -179,6 +179,7 @@ impl Session {
         )
         .map_err(|_| Error::StorageFailed("relay address"))?;
         let newest = connect_store::events::last_id(&store).await?;
+        let policy = connect_store::policy::find(&store).await?;
         let unlocked = Arc::new(Unlocked {
             uplink: Uplink::new(&address)?,
             counters: Counters::load(&store).await?,
@@ -192,6 +193,9 @@ impl Session {
             outbox_wake: tokio::sync::Notify::new(),
             relay_is_back: tokio::sync::Notify::new(),
             is_telling: AtomicBool::new(false),
+            policy: watch::Sender::new(policy),
+            policy_turn: Mutex::new(()),
+            relay_time: watch::Sender::new(None),
             ending: CancellationToken::new(),
             loops: TaskTracker::new(),
         });
@@ -236,6 +240,7 @@ fn start_loops(unlocked: &Arc<Unlocked>) {
     unlocked.loops.spawn(outbox::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(upkeep::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(storage::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(indexing::run(Arc::clone(unlocked)));
     unlocked.loops.close();
 }
 

@@ -100,7 +100,12 @@ async fn ask(unlocked: &Arc<Unlocked>, ack: &wire::Ack) -> Result<Vec<Piece>, Er
         .receive(unlocked.credentials(), now_ms, &mut chance, ack)
         .await;
     match answer {
-        Ok(page) => Ok(page),
+        Ok(page) => {
+            // By the time that the relay has just taken for its own: ours may have jumped while it was waited for.
+            let relay_time = now_ms.saturating_add_signed(unlocked.uplink.clock_offset_ms());
+            unlocked.relay_time.send_replace(Some(relay_time));
+            Ok(page)
+        }
         Err(error) => {
             if is_out_of_reach(&error) {
                 note_reachable(unlocked, false).await?;

@@ -40,7 +40,7 @@ pub async fn tell(
         StateReason::KeyChanged => Error::KeyChangeHold,
         _ => Error::KeyRevoked,
     })?;
-    if !unlocked.tells_typing() || unlocked.is_telling.swap(true, Ordering::AcqRel) {
+    if !unlocked.policy().typing || unlocked.is_telling.swap(true, Ordering::AcqRel) {
         return Ok(false);
     }
     let telling = Arc::clone(unlocked);

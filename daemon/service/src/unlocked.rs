@@ -6,12 +6,13 @@ use connect_proto::keys::BoxPublicKey;
 use connect_store::account::Account;
 use connect_store::condition::Trouble;
 use connect_store::database::Store;
+use connect_store::policy::Policy;
 use connect_uplink::uplink::{Credentials, Uplink};
 use connect_vault::keys::Keys;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +39,11 @@ pub struct Unlocked {
     pub(crate) outbox_wake: Notify,
     /// The relay answered after it had not.
     pub(crate) relay_is_back: Notify,
+    pub(crate) policy: watch::Sender<Policy>,
+    /// One change of the policy at a time.
+    pub(crate) policy_turn: Mutex<()>,
+    /// What the relay's clock showed when it last answered in this session: no jump of our own moves it.
+    pub(crate) relay_time: watch::Sender<Option<u64>>,
     /// Ends the loops of this session.
     pub(crate) ending: CancellationToken,
     pub(crate) loops: TaskTracker,
@@ -70,10 +76,6 @@ impl Unlocked {
         self.ending.cancelled().await;
     }
 
-    pub(crate) fn tells_typing(&self) -> bool {
-        false
-    }
-
     /// What failed somewhere above the database is told as the database's condition, where it is one.
     pub fn note_storage(&self, error: Error) {
         let trouble = match error {
@@ -82,6 +84,10 @@ impl Unlocked {
             _ => return,
         };
         self.store.condition().note_trouble(trouble);
+    }
+
+    pub fn policy(&self) -> Policy {
+        *self.policy.borrow()
     }
 
     pub fn newest_event(&self) -> u64 {

@@ -1,33 +1,63 @@
-//! What is done now and then: events that have been kept long enough go.
+//! What is done now and then: events and messages that have been kept long enough go.
+//!
+//! Time is the relay's here: a clock that jumps ahead must not take everything with it. A daemon that has not heard from
+//! its relay since it was unlocked removes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_store::events;
+use connect_store::{events, retention};
 
 use crate::error::Error;
 use crate::unlocked::Unlocked;
 
+const DAY_MS: u64 = 24 * 3600 * 1000;
 /// How long events are kept (`rpc.md`).
-const EVENTS_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
+const EVENTS_KEPT_MS: u64 = 30 * DAY_MS;
 const PERIOD: Duration = Duration::from_hours(1);
 /// Rows that go in one transaction: nobody waits long for the database.
 const AT_ONCE: u32 = 1000;
+/// A message goes with its recipients, its references and every word of it in the search index.
+const MESSAGES_AT_ONCE: u32 = 100;
 
 pub(crate) async fn run(unlocked: Arc<Unlocked>) {
+    let mut time = unlocked.relay_time.subscribe();
+    let mut policy = unlocked.policy.subscribe();
     loop {
-        if let Err(error) = expire_events(&unlocked).await {
-            tracing::warn!(%error, "old events were not removed");
+        tokio::select! {
+            () = unlocked.ending.cancelled() => break,
+            _ = time.wait_for(Option::is_some) => {}
+        }
+        policy.mark_unchanged();
+        if let Err(error) = expire(&unlocked).await {
+            tracing::warn!(%error, "what is old was not removed");
         }
         tokio::select! {
             () = unlocked.ending.cancelled() => break,
             () = tokio::time::sleep(PERIOD) => {}
+            _ = policy.changed() => {}
         }
     }
 }
 
-async fn expire_events(unlocked: &Unlocked) -> Result<(), Error> {
-    let before_ms = unlocked.clock.now_ms().saturating_sub(EVENTS_KEPT_MS);
+/// Removes what is old by the relay's time.
+pub async fn expire(unlocked: &Unlocked) -> Result<(), Error> {
+    let Some(now_ms) = *unlocked.relay_time.borrow() else {
+        return Ok(());
+    };
+    expire_events(unlocked, now_ms.saturating_sub(EVENTS_KEPT_MS)).await?;
+    let Some(days) = unlocked.policy().retention_days else {
+        return Ok(());
+    };
+    let before_ms = now_ms.saturating_sub(u64::from(days) * DAY_MS);
+    let removed = expire_messages(unlocked, before_ms).await?;
+    if removed + expire_quarantined(unlocked, before_ms).await? > 0 {
+        unlocked.store.empty_log().await?;
+    }
+    Ok(())
+}
+
+async fn expire_events(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error> {
     while !unlocked.ending.is_cancelled() {
         let mut tx = unlocked.store.begin().await?;
         let gone = events::expire(&mut tx, before_ms, AT_ONCE).await?;
@@ -37,4 +67,33 @@ async fn expire_events(unlocked: &Unlocked) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+async fn expire_messages(unlocked: &Unlocked, before_ms: u64) -> Result<u64, Error> {
+    let mut removed = 0;
+    while !unlocked.ending.is_cancelled() {
+        let mut tx = unlocked.store.begin().await?;
+        let gone = retention::remove_messages(&mut tx, before_ms, MESSAGES_AT_ONCE).await?;
+        tx.commit().await?;
+        removed += gone;
+        if gone == 0 {
+            break;
+        }
+    }
+    Ok(removed)
+}
+
+async fn expire_quarantined(unlocked: &Unlocked, before_ms: u64) -> Result<u64, Error> {
+    let mut removed = 0;
+    while !unlocked.ending.is_cancelled() {
+        let mut tx = unlocked.store.begin().await?;
+        let gone = retention::remove_quarantined(&mut tx, before_ms, AT_ONCE).await?;
+        tx.commit().await?;
+        unlocked.counters.remove_quarantined(gone);
+        removed += gone;
+        if gone == 0 {
+            break;
+        }
+    }
+    Ok(removed)
 }

@@ -1,5 +1,6 @@
 //! The people that the account knows, with their keys old and new.
 
+use connect_core::fingerprint::Fingerprint;
 use connect_proto::hash::Digest;
 use connect_proto::ids::UserId;
 use connect_proto::keys::{BoxPublicKey, SignPublicKey};
@@ -9,7 +10,7 @@ use sqlx::{Row as _, SqliteExecutor};
 use crate::codes::{KeyState, Trust};
 use crate::database::{Store, Tx};
 use crate::error::StoreError;
-use crate::row::{bytes, int, parsed, text, uint};
+use crate::row::{bytes, int, optional_text, parsed, text, uint};
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Contact {
@@ -35,11 +36,19 @@ pub struct ContactKey {
     pub digest: Digest,
     pub state: KeyState,
     pub changed_ms: u64,
+    /// The digits of the key and its user (D26), which take 2 ms to compute: kept from when the key was first stored.
+    pub fingerprint: Option<String>,
 }
 
 impl Contact {
     pub fn active_key(&self) -> Option<&ContactKey> {
         self.keys.iter().find(|key| key.state == KeyState::Active)
+    }
+}
+
+impl ContactKey {
+    pub fn compute_fingerprint(&self, user_id: &UserId) -> String {
+        Fingerprint::of(&self.box_key, &self.sign_key, user_id).to_string()
     }
 }
 
@@ -70,10 +79,15 @@ pub async fn put(tx: &mut Tx, contact: &Contact) -> Result<(), StoreError> {
     .execute(tx.connection())
     .await?;
     for key in &contact.keys {
+        let digits = key
+            .fingerprint
+            .clone()
+            .unwrap_or_else(|| key.compute_fingerprint(&contact.user_id));
         sqlx::query(
-            "INSERT INTO contact_keys (user_id, revision, box_key, sign_key, digest, state, changed_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (user_id, revision) DO UPDATE SET state = excluded.state, changed_ms = excluded.changed_ms",
+            "INSERT INTO contact_keys (user_id, revision, box_key, sign_key, digest, state, changed_ms, fingerprint)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (user_id, revision) DO UPDATE SET state = excluded.state, changed_ms = excluded.changed_ms,
+                 fingerprint = excluded.fingerprint",
         )
         .bind(contact.user_id.as_str())
         .bind(int(key.revision))
@@ -82,6 +96,7 @@ pub async fn put(tx: &mut Tx, contact: &Contact) -> Result<(), StoreError> {
         .bind(key.digest.as_slice())
         .bind(key.state.word())
         .bind(int(key.changed_ms))
+        .bind(digits)
         .execute(tx.connection())
         .await?;
     }
@@ -103,7 +118,7 @@ async fn find_with(
     user_id: &UserId,
 ) -> Result<Option<Contact>, StoreError> {
     let rows = sqlx::query(
-        "SELECT c.*, k.revision, k.box_key, k.sign_key, k.digest, k.state, k.changed_ms
+        "SELECT c.*, k.revision, k.box_key, k.sign_key, k.digest, k.state, k.changed_ms, k.fingerprint
          FROM contacts c LEFT JOIN contact_keys k ON k.user_id = c.user_id
          WHERE c.user_id = ? ORDER BY k.revision DESC",
     )
@@ -176,5 +191,6 @@ fn read_key(row: &SqliteRow) -> Result<ContactKey, StoreError> {
         digest: bytes(row, "digest")?,
         state: KeyState::read(text(row, "state")?)?,
         changed_ms: uint(row, "changed_ms")?,
+        fingerprint: optional_text(row, "fingerprint")?.map(str::to_owned),
     })
 }

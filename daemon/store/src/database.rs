@@ -153,6 +153,19 @@ impl Store {
         tx.commit().await
     }
 
+    /// Writes the log back into the file and empties it: what was removed is in neither then. A reader that takes its time
+    /// only puts that off.
+    pub async fn empty_log(&self) -> Result<(), StoreError> {
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        // A checkpoint is no part of a transaction: the one that this begins is settled first, and ends at once.
+        writer.begin().await?;
+        writer.commit().await?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(writer.connection()?)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) fn reader(&self) -> &SqlitePool {
         &self.readers
     }

@@ -2,7 +2,8 @@
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use connect_api::events::{Event, EventBody};
+use connect_api::errors::ErrorCode;
+use connect_api::events::{self, AckParams, Event, EventBody};
 use connect_api::messages::{self, Message, MessageParams};
 use connect_api::system::State;
 use connect_client::endpoint::ConnectError;
@@ -20,6 +21,10 @@ pub(crate) struct Watch {
     /// Begin behind this event. Left out: with what happens from now on.
     #[arg(long, value_name = "ID")]
     after: Option<u64>,
+    /// Begin behind the last event that was acknowledged (the first time: with the oldest that is kept), and acknowledge
+    /// each that was printed. All your programs share one place.
+    #[arg(long, conflicts_with = "types")]
+    ack: bool,
     /// Only these types of events.
     #[arg(long, value_name = "TYPES", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(words::EVENT_TYPES))]
@@ -46,15 +51,19 @@ pub(crate) async fn run(args: Watch, context: &Context) -> Result<(), Error> {
 }
 
 async fn follow(args: &Watch, context: &Context) -> Result<(), Error> {
-    let mut events = context.client.follow(Follow {
-        after: args.after,
-        wait: true,
-    });
     say_what_is_waited_for(context).await;
+    let after = match args.after {
+        None if args.ack => Some(acknowledged(context).await?),
+        after => after,
+    };
+    let mut events = context.client.follow(Follow { after, wait: true });
     while let Some(event) = events.next().await {
         let event = event?;
         if is_wanted(args, &event) {
             tell(args, context, &event).await?;
+        }
+        if args.ack {
+            acknowledge(context, event.event_id).await?;
         }
     }
     Ok(())
@@ -73,6 +82,25 @@ async fn say_what_is_waited_for(context: &Context) {
         }
         // The stream meets it too, and says more.
         Err(_) => {}
+    }
+}
+
+/// Where the last watch with `--ack` has got: an acknowledgement never moves that back.
+async fn acknowledged(context: &Context) -> Result<u64, Error> {
+    let nothing = AckParams { event_id: 0 };
+    Ok(context.call::<events::Ack>(nothing).await?.event_id)
+}
+
+/// What was printed stands, even where the daemon was locked or stopped since: then it is printed again another time.
+async fn acknowledge(context: &Context, event_id: u64) -> Result<(), Error> {
+    match context
+        .client
+        .call::<events::Ack>(AckParams { event_id })
+        .await
+    {
+        Ok(_) | Err(CallError::Disconnected | CallError::Unreachable(_)) => Ok(()),
+        Err(error) if error.code() == Some(ErrorCode::Locked) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

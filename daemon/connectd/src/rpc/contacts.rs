@@ -1,12 +1,11 @@
 //! `contacts.*`.
 
 use connect_api::contacts::{Add, Get, List};
-use connect_api::page::Page;
 use connect_service::contacts;
 use jsonrpsee::core::RegisterMethodError;
 
 use crate::rpc::decode::{id, limit, optional_id, paged};
-use crate::rpc::{Module, shapes};
+use crate::rpc::{Module, pages, shapes};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Add, _, _>(module, async |context, _, params| {
@@ -25,11 +24,8 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         let unlocked = context.session.unlocked()?;
         let found = contacts::list(&unlocked, after.as_ref(), limit + 1).await?;
         let (page, more) = paged(found, limit);
-        let items: Vec<_> = page.into_iter().map(shapes::contact).collect();
-        let next = items.last().filter(|_| more);
-        Ok(Page {
-            next: next.map(|contact| contact.user_id.clone()),
-            items,
-        })
+        let items = page.into_iter().map(shapes::contact);
+        let items = items.map(|contact| (contact.user_id.clone(), contact));
+        Ok(pages::page(&context.limits, items.collect(), more))
     })
 }

@@ -1,14 +1,13 @@
 //! `conversations.*`.
 
 use connect_api::conversations::{List, Summary};
-use connect_api::page::Page;
 use connect_service::messages;
 use connect_store::conversations::Listed;
 use connect_store::messages::Message;
 use jsonrpsee::core::RegisterMethodError;
 
 use crate::rpc::decode::{limit, optional_id, paged};
-use crate::rpc::{Module, shapes};
+use crate::rpc::{Module, pages, shapes};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<List, _, _>(module, async |context, _, params| {
@@ -17,11 +16,9 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         let unlocked = context.session.unlocked()?;
         let found = messages::list_conversations(&unlocked, before, limit + 1).await?;
         let (page, more) = paged(found, limit);
-        let next = page.last().filter(|_| more);
-        Ok(Page {
-            next: next.map(|(listed, _)| listed.last_message.to_string()),
-            items: page.into_iter().map(summary).collect(),
-        })
+        let items = page.into_iter();
+        let items = items.map(|found| (found.0.last_message.to_string(), summary(found)));
+        Ok(pages::page(&context.limits, items.collect(), more))
     })
 }
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use connect_api::errors::ErrorCode;
-use connect_api::events::{self as api, List, SubscribeParams};
-use connect_api::page::Page;
+use connect_api::events::{self as api, Ack, Acked, List, SubscribeParams};
 use connect_service::events;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Extensions;
@@ -14,23 +13,35 @@ use serde::Deserialize;
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::decode::{decode, limit, paged};
 use crate::rpc::failure::Failure;
-use crate::rpc::{Module, notifications};
+use crate::rpc::{Module, notifications, pages};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<List, _, _>(module, async |context, _, params| {
         let limit = limit(params.limit)?;
         let unlocked = context.session.unlocked()?;
-        let after = params.after.unwrap_or_default();
-        let found = events::list(&unlocked, after, limit + 1).await?;
-        let (page, more) = paged(found, limit);
-        let next = page.last().filter(|_| more);
-        Ok(Page {
-            next: next.map(|event| event.event_id),
-            items: page.into_iter().map(notifications::shape).collect(),
-        })
+        let gone = match params.after {
+            Some(after) => {
+                events::check_reached(&unlocked, "after", after).await?;
+                events::expired(&unlocked, after).await?
+            }
+            None => None,
+        };
+        let after = gone.map_or(params.after.unwrap_or_default(), |(_, to)| to);
+        let room = limit - u32::from(gone.is_some());
+        let found = events::list(&unlocked, after, room + 1).await?;
+        let (page, more) = paged(found, room);
+        let gone = gone.into_iter().map(notifications::expired);
+        let items = gone.chain(page.into_iter().map(notifications::shape));
+        let items = items.map(|event| (event.event_id, event));
+        Ok(pages::page(&context.limits, items.collect(), more))
+    })?;
+    super::register::<Ack, _, _>(module, async |context, caller, params| {
+        let unlocked = context.session.unlocked()?;
+        let event_id = events::acknowledge(&unlocked, caller.app(), params.event_id).await?;
+        Ok(Acked { event_id })
     })?;
     module.register_async_method(api::SUBSCRIBE, async |params, context, extensions| {
-        let opened = subscribe(&params, &context, &extensions);
+        let opened = subscribe(&params, &context, &extensions).await;
         opened.map_err(|failure| failure.into_error(&context, api::SUBSCRIBE))
     })?;
     module.register_async_method(api::UNSUBSCRIBE, async |params, context, extensions| {
@@ -50,21 +61,23 @@ fn caller(extensions: &Extensions) -> Result<&Arc<Caller>, Failure> {
     Ok(caller)
 }
 
+/// Nothing tells when a place becomes free: the client itself ends a subscription, or does not.
+const ANOTHER_TRY_MS: u64 = 1000;
+
 /// The subscription belongs to the connection, which starts it once this is answered.
-fn subscribe(
+async fn subscribe(
     params: &Params<'_>,
     context: &Context,
     extensions: &Extensions,
 ) -> Result<u64, Failure> {
     let caller = caller(extensions)?;
-    let newest = context.session.unlocked()?.newest_event();
+    let unlocked = context.session.unlocked()?;
     let params: SubscribeParams = decode(params.as_str())?;
-    // "From now on" is settled here: what happens before the subscription runs is replayed.
-    let after = params.after.unwrap_or(newest);
+    let after = events::start(&unlocked, caller.app(), params.after).await?;
     caller
         .subscriptions
         .open(after)
-        .map_err(|_| Failure::new(ErrorCode::RateLimited))
+        .map_err(|_| Failure::retry_after(ErrorCode::RateLimited, ANOTHER_TRY_MS))
 }
 
 #[derive(Deserialize)]

@@ -11,9 +11,10 @@ use connect_service::send::{self, Request};
 use connect_service::{amend, typing};
 use jsonrpsee::core::RegisterMethodError;
 
+use crate::limits::Limits;
 use crate::rpc::decode::{conversation, id, limit, optional_id, paged};
 use crate::rpc::failure::Failure;
-use crate::rpc::{Module, shapes};
+use crate::rpc::{Module, pages, shapes};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Send, _, _>(module, async |context, caller, params| {
@@ -37,7 +38,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         let place = place(&params)?;
         let unlocked = context.session.unlocked()?;
         let found = messages::list(&unlocked, &named, place, limit + 1).await?;
-        Ok(page(found, place, limit))
+        Ok(page(&context.limits, found, place, limit))
     })?;
     super::register::<Get, _, _>(module, async |context, _, params| {
         let message_id = id("message_id", &params.message_id)?;
@@ -106,6 +107,7 @@ fn place(params: &ListParams) -> Result<Place, Failure> {
 
 /// Newest first. Going up, the one too many stands at the top; going down, at the bottom.
 fn page(
+    limits: &Limits,
     mut found: Vec<connect_store::messages::Message>,
     place: Place,
     limit: u32,
@@ -114,12 +116,13 @@ fn page(
         found.remove(0);
     }
     let (page, older) = paged(found, limit);
-    // Above a given message there is always more below: that message itself.
-    let more = older || matches!(place, Place::NewerThan(_));
-    let items: Vec<_> = page.into_iter().map(shapes::message).collect();
-    let next = items.last().filter(|_| more);
-    Page {
-        next: next.map(|message| message.message_id.clone()),
-        items,
+    let items = page.into_iter().map(shapes::message);
+    let items: Vec<_> = items
+        .map(|message| (message.message_id.clone(), message))
+        .collect();
+    match place {
+        // Above a given message there is always more below: that message itself.
+        Place::NewerThan(_) => pages::page_up_to(limits, items),
+        Place::Newest | Place::OlderThan(_) => pages::page(limits, items, older),
     }
 }

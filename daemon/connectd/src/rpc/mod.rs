@@ -21,6 +21,9 @@ mod decode;
 mod events;
 mod messages;
 mod notifications;
+mod pages;
+mod policy;
+mod search;
 mod session;
 mod shapes;
 pub(crate) mod subscriptions;
@@ -35,6 +38,8 @@ pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
     contacts::register(&mut module)?;
     conversations::register(&mut module)?;
     messages::register(&mut module)?;
+    search::register(&mut module)?;
+    policy::register(&mut module)?;
     events::register(&mut module)?;
     Ok(module.into())
 }

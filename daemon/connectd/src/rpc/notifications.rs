@@ -14,12 +14,16 @@ pub(crate) fn notification(subscription: u64, event: StoredEvent) -> String {
 
 /// The first line of a subscription that asked for more than is still there.
 pub(crate) fn expired_notification(subscription: u64, from: u64, to: u64) -> String {
-    let event = Event {
-        event_id: 0,
+    line(subscription, &expired((from, to)))
+}
+
+/// It stands for all events that are gone, and has the id of the last of them: a cursor can be taken from it.
+pub(crate) fn expired((from, to): (u64, u64)) -> Event {
+    Event {
+        event_id: to,
         at_ms: 0,
         body: EventBody::EventsExpired { from, to },
-    };
-    line(subscription, &event)
+    }
 }
 
 fn line(subscription: u64, event: &Event) -> String {

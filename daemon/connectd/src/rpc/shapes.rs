@@ -50,7 +50,7 @@ pub(crate) fn conversation(stored: &StoredConversation) -> Conversation {
 
 pub(crate) fn contact(stored: StoredContact) -> Contact {
     Contact {
-        fingerprint: fingerprint(&stored).map(|digits| digits.to_string()),
+        fingerprint: fingerprint(&stored),
         user_id: stored.user_id.into_string(),
         display_name: stored.display_name,
         profession: stored.profession,
