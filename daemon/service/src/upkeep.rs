@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_hours(1);
 /// Rows that go in one transaction: nobody waits long for the database.
 const AT_ONCE: u32 = 1000;
 /// A message goes with its recipients, its references and every word of it in the search index.
-const MESSAGES_AT_ONCE: u32 = 100;
+const MESSAGES_AT_ONCE: u32 = 25;
 
 pub(crate) async fn run(unlocked: Arc<Unlocked>) {
     let mut time = unlocked.relay_time.subscribe();

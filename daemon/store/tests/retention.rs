@@ -5,12 +5,15 @@ use connect_core::secret::DatabaseKey;
 use connect_proto::ids::{InstallationId, MessageId, UserId};
 use connect_store::conversations::{self, Conversation, ConversationRow};
 use connect_store::database::{Store, Tx};
-use connect_store::messages::{self, From, NewMessage};
+use connect_store::messages::{self, From};
+use connect_store::new::NewMessage;
+use connect_store::outbox::Freight;
 use connect_store::outgoing::{self, Outgoing};
+use connect_store::place::Place;
 use connect_store::policy::{self, Policy};
 use connect_store::search::query::Query;
 use connect_store::search::{self, Wanted};
-use connect_store::{outbox, quarantine, retention};
+use connect_store::{client_refs, outbox, quarantine, received, recipients, retention};
 
 async fn fresh() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -33,7 +36,6 @@ fn message(conversation: ConversationRow, sender: &UserId, id: u8) -> NewMessage
         conversation,
         sender,
         message_id: MessageId::from_bytes([id; 16]),
-        outgoing: false,
         timestamp_ms: 5,
         stored_ms: u64::from(id),
         installation_id: InstallationId::from_bytes([1; 8]),
@@ -41,7 +43,6 @@ fn message(conversation: ConversationRow, sender: &UserId, id: u8) -> NewMessage
         retired_key: false,
         text: "potassium",
         reply_to: None,
-        client_ref: None,
     }
 }
 
@@ -51,7 +52,7 @@ async fn receive(store: &Store, from: &str, id: u8) {
     let conversation = with(&mut tx, from).await;
     let sender = user(from);
     let new = message(conversation, &sender, id);
-    messages::add(&mut tx, &new).await.unwrap();
+    received::add_message(&mut tx, &new).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -60,14 +61,11 @@ async fn send(store: &Store, to: &str, id: u8) {
     let conversation = with(&mut tx, to).await;
     let (me, recipient) = (user("me"), user(to));
     let new = Outgoing {
-        message: NewMessage {
-            outgoing: true,
-            client_ref: Some("ref"),
-            ..message(conversation, &me, id)
-        },
+        message: message(conversation, &me, id),
         recipient: &recipient,
-        envelope: b"envelope",
+        envelope: Ok(b"envelope"),
         app: "app",
+        client_ref: Some("ref"),
         digest: &[id; 32],
     };
     outgoing::add(&mut tx, &new).await.unwrap();
@@ -91,6 +89,14 @@ async fn left(store: &Store, with: &str) -> Vec<u64> {
     page.iter().map(|message| message.stored_ms).collect()
 }
 
+async fn place(store: &Store, with: &str, id: u8) -> Place {
+    let conversation = Conversation::User(user(with));
+    let row = conversations::find(store, &conversation).await.unwrap();
+    let id = MessageId::from_bytes([id; 16]);
+    let found = messages::find_place(store, row.unwrap(), id).await;
+    found.unwrap().unwrap()
+}
+
 async fn hits(store: &Store) -> usize {
     let query = Query::parse("potassium").unwrap();
     let wanted = Wanted {
@@ -111,8 +117,11 @@ async fn the_oldest_go_in_batches_and_what_is_told_of_the_rest_stays_right() {
     let mut tx = store.begin().await.unwrap();
     search::index(&mut tx, 4).await.unwrap();
     let bob = with(&mut tx, "bob").await;
-    let read = conversations::mark_read(&mut tx, bob, 2).await.unwrap();
-    assert_eq!(read, 2);
+    let second = place(&store, "bob", 2).await;
+    let read = conversations::mark_read(&mut tx, bob, second)
+        .await
+        .unwrap();
+    assert_eq!(read.len(), 1);
     tx.commit().await.unwrap();
     for (before, limit, expected) in [(4, 2, 2), (4, 2, 1), (4, 2, 0), (6, 100, 2)] {
         assert_eq!(remove_before(&store, before, limit).await, expected);
@@ -132,15 +141,18 @@ async fn what_is_on_its_way_stays_and_holds_nothing_else_up() {
     receive(&store, "bob", 2).await;
     assert_eq!(remove_before(&store, 100, 1).await, 1);
     assert_eq!(left(&store, "bob").await, [1]);
-    let queued = outbox::find_due(&store, 100).await.unwrap().unwrap();
+    let queued = outbox::find_due(&store, 100, 1000).await.unwrap().unwrap();
+    let Freight::Message(row) = queued.freight else {
+        panic!("no message");
+    };
     let mut tx = store.begin().await.unwrap();
-    outbox::remove(&mut tx, queued.message).await.unwrap();
+    outbox::remove(&mut tx, queued.row).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(remove_before(&store, 100, 1).await, 1);
     let mut tx = store.begin().await.unwrap();
-    let reference = outbox::find_client_ref(&mut tx, "app", "ref").await;
+    let reference = client_refs::find(&mut tx, "app", "ref").await;
     assert_eq!(reference.unwrap(), None, "it went with its message");
-    let states = messages::list_recipients(&mut tx, queued.message).await;
+    let states = recipients::list(&mut tx, row).await;
     assert!(states.unwrap().is_empty());
 }
 
@@ -153,14 +165,15 @@ async fn what_comes_after_everything_was_removed_is_unread_and_found() {
     let mut tx = store.begin().await.unwrap();
     search::index(&mut tx, 100).await.unwrap();
     let bob = with(&mut tx, "bob").await;
-    conversations::mark_read(&mut tx, bob, 3).await.unwrap();
+    let third = place(&store, "bob", 3).await;
+    conversations::mark_read(&mut tx, bob, third).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(remove_before(&store, 100, 100).await, 3);
     receive(&store, "bob", 4).await;
     receive(&store, "bob", 5).await;
     assert_eq!(hits(&store).await, 2);
     let mut tx = store.begin().await.unwrap();
-    assert_eq!(conversations::mark_read(&mut tx, bob, 0).await.unwrap(), 2);
+    assert_eq!(conversations::count_unread(&mut tx, bob).await.unwrap(), 2);
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use connect_core::secret::DatabaseKey;
 use connect_proto::ids::InstallationId;
 
 use super::*;
-use crate::messages::{self, NewMessage};
+use crate::new::NewMessage;
+use crate::received;
 
 async fn fresh() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -25,7 +26,6 @@ async fn add(store: &Store, with: &str, n: u32, text: &str) {
         conversation,
         sender: &user,
         message_id: MessageId::from_bytes(message_id),
-        outgoing: false,
         timestamp_ms: u64::from(n),
         stored_ms: 6,
         installation_id: InstallationId::from_bytes([1; 8]),
@@ -33,9 +33,8 @@ async fn add(store: &Store, with: &str, n: u32, text: &str) {
         retired_key: false,
         text,
         reply_to: None,
-        client_ref: None,
     };
-    messages::add(&mut tx, &new).await.unwrap();
+    received::add_message(&mut tx, &new).await.unwrap();
     tx.commit().await.unwrap();
 }
 
