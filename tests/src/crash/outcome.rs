@@ -3,10 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::findings::{Defect, Findings};
+use super::findings::Findings;
 use super::killer::Kills;
 
 /// Named one by one; of the rest there is the count.
@@ -32,15 +31,6 @@ impl Outcome {
     }
 
     pub fn to_json(&self) -> Value {
-        #[derive(Serialize)]
-        struct Counted {
-            defect: Defect,
-            count: usize,
-        }
-        let counts = self.findings.counts().into_iter();
-        let counts: Vec<Counted> = counts
-            .map(|(defect, count)| Counted { defect, count })
-            .collect();
         json!({
             "sound": self.is_sound(),
             "seed": self.seed,
@@ -48,7 +38,7 @@ impl Outcome {
             "messages": self.messages,
             "unknown_outcomes_retried": self.unknown,
             "events": self.events,
-            "defects": counts,
+            "defects": self.findings.counts(),
             "first_findings": self.findings.first(NAMED),
             "seconds": self.seconds,
             "kept": self.kept,
@@ -85,5 +75,41 @@ impl fmt::Display for Outcome {
             writeln!(f, "  {name}: {}: {}", finding.user, finding.what)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::findings::Defect;
+    use super::*;
+
+    fn outcome(findings: Findings) -> Outcome {
+        Outcome {
+            seed: 7,
+            kills: Kills::default(),
+            messages: 3,
+            unknown: 1,
+            events: 9,
+            findings,
+            seconds: 1.5,
+            kept: None,
+        }
+    }
+
+    #[test]
+    fn only_an_outcome_without_findings_is_sound() {
+        let sound = outcome(Findings::default());
+        assert!(sound.is_sound());
+        assert_eq!(sound.to_json()["defects"]["lost"], 0);
+        let mut findings = Findings::default();
+        findings.add(Defect::Lost, "bob", "id-1");
+        let unsound = outcome(findings);
+        assert!(!unsound.is_sound());
+        let json = unsound.to_json();
+        assert_eq!(json["defects"]["lost"], 1);
+        assert_eq!(json["first_findings"][0]["what"], "id-1");
+        let table = unsound.to_string();
+        assert!(table.contains("seed 7"), "{table}");
+        assert!(table.contains("lost: bob: id-1"), "{table}");
     }
 }

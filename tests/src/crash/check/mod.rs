@@ -3,6 +3,8 @@
 mod events;
 mod messages;
 #[cfg(test)]
+mod sound;
+#[cfg(test)]
 mod tests;
 
 use super::findings::{Defect, Findings};
