@@ -92,6 +92,7 @@ impl Mallory {
     }
 
     /// The same user with other keys.
+    #[must_use]
     pub fn with_new_keys(&self) -> Self {
         let seed = |what: &str| sha256(format!("{}/new/{what}", self.user_id).as_bytes());
         Self {

@@ -108,8 +108,12 @@ impl World {
         self.daemons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As `advance`, the other way.
     pub fn set_back(&self, ms: u64) {
         self.hand.fetch_sub(ms, Ordering::SeqCst);
+        for hand in self.hands().iter() {
+            hand.fetch_sub(ms, Ordering::SeqCst);
+        }
     }
 
     /// The first time on any port, then always on the same.

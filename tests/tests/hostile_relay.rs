@@ -235,7 +235,7 @@ async fn a_relay_that_has_nothing_to_say_and_takes_no_time_is_not_asked_without_
     story
         .relay
         .replies(Reply::Page(vec![story.honest("at last")]));
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     story
         .alice
         .sees(|body| matches!(body, EventBody::MessageReceived(_)))

@@ -2,10 +2,13 @@
 
 use anyhow::{Context as _, Result};
 use connect_api::events::EventBody;
-use connect_api::messages::{List, ListParams};
+use connect_api::messages::{List, ListParams, MessageState};
 use connect_proto::wire;
 use connect_tests::fake_relay::Reply;
 use connect_tests::mischief::Story;
+use connect_tests::world::World;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use wire::inner::Payload;
 
 fn numbered(story: &Story, sequence: u64) -> wire::Inner {
@@ -175,5 +178,43 @@ async fn an_edit_before_its_message_waits_for_it_and_nobody_edits_what_somebody_
         .await?;
     assert_eq!(received.text, "second");
     assert!(received.edited_ms.is_some());
+    Ok(())
+}
+
+/// What was delivered, or lost after it was accepted, may come again: sealed anew, under its own id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_the_relay_lost_comes_all_the_same() -> Result<()> {
+    let mut world = World::new().await?;
+    let alice = world.person("alice").await?;
+    let mut bob = world.person("bob").await?;
+    alice.adds(&bob).await?;
+    bob.stop().await;
+    let mut ids = Vec::new();
+    for text in ["one", "two", "three"] {
+        ids.push(alice.writes(&bob, text).await?);
+    }
+    alice.sees_state(&ids[2], MessageState::Sent).await?;
+    world.stop_relay().await;
+    let database = SqliteConnectOptions::new().filename(world.relay_dir().join("relay.db"));
+    let mut database = SqliteConnection::connect_with(&database).await?;
+    let lost = sqlx::query("DELETE FROM mailbox WHERE message_id = ?")
+        .bind(hex::decode(&ids[1])?)
+        .execute(&mut database)
+        .await?;
+    assert_eq!(lost.rows_affected(), 1);
+    database.close().await?;
+    world.start_relay().await?;
+    bob.start().await?;
+    bob.unlock().await?;
+    bob.receives(&ids[2]).await?;
+    assert_eq!(bob.client.health().await?.inbox.missing, 1);
+
+    world.advance(61_000);
+    ids.push(alice.writes(&bob, "four").await?);
+    assert_eq!(bob.receives(&ids[1]).await?.text, "two");
+    bob.receives(&ids[3]).await?;
+    let read = bob.reads(&alice).await?;
+    let read: Vec<_> = read.into_iter().map(|message| message.text).collect();
+    assert_eq!(read, ["one", "two", "three", "four"]);
     Ok(())
 }

@@ -7,6 +7,7 @@ use connect_api::messages::{
     Delete, Edit, EditParams, Get, ListVersions, MarkRead, MarkReadParams, Message, MessageParams,
     MessageState, TellTyping, TypingParams,
 };
+use connect_api::policy;
 use connect_tests::world::{Person, World, refusal};
 
 async fn get(person: &Person, message_id: &str) -> Result<Message> {
@@ -118,6 +119,44 @@ async fn nobody_is_told_that_somebody_types_unless_the_policy_says_so() -> Resul
         conversation: bob.conversation(),
         active: true,
     };
-    assert!(!alice.client.call::<TellTyping>(params).await?.told);
+    let told = alice.client.call::<TellTyping>(params.clone()).await?;
+    assert!(!told.told);
+    let policy = policy::SetParams {
+        typing: Some(true),
+        ..Default::default()
+    };
+    alice.client.call::<policy::Set>(policy).await?;
+    assert!(alice.client.call::<TellTyping>(params).await?.told);
+    bob.sees(|body| matches!(body, EventBody::Typing { user_id, active: true, .. } if user_id == "alice"))
+        .await?;
+    // It left no trace in the order: what is written next is not missing anything.
+    let id = alice.writes(&bob, "written").await?;
+    bob.receives(&id).await?;
+    assert_eq!(bob.client.health().await?.inbox.missing, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_wants_no_read_receipts_sent_sends_none() -> Result<()> {
+    let world = World::new().await?;
+    let alice = world.person("alice").await?;
+    let bob = world.person("bob").await?;
+    alice.adds(&bob).await?;
+    let policy = policy::SetParams {
+        read_receipts: Some(false),
+        ..Default::default()
+    };
+    bob.client.call::<policy::Set>(policy).await?;
+    let id = alice.writes(&bob, "read, and not told").await?;
+    bob.receives(&id).await?;
+    let params = MarkReadParams {
+        conversation: alice.conversation(),
+        up_to: id.clone(),
+    };
+    bob.client.call::<MarkRead>(params).await?;
+    // What Bob says next comes after what he would have told.
+    let answer = bob.writes(&alice, "answer").await?;
+    alice.receives(&answer).await?;
+    assert_eq!(get(&alice, &id).await?.state, MessageState::Delivered);
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Lists travel as JSON, and bytes beside them as one blob that is cut up by SQLite. With several statements only a
 //! bare `?` is bound in order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use connect_proto::ids::MessageId;
 
@@ -55,6 +55,8 @@ pub(super) struct Ledger {
     recipients: VecDeque<Option<UserNumber>>,
     mailboxes: HashMap<UserNumber, Mailbox>,
     accepted: HashMap<Tag, Tag>,
+    /// Of the letters.
+    noted: HashSet<Tag>,
     letters: Vec<Letter>,
     /// Tag, digest, message id and envelope of each letter.
     bytes: Vec<u8>,
@@ -127,12 +129,14 @@ impl Ledger {
             let Some((user, mailbox)) = found else {
                 return Ok(Delivery::UnknownRecipient);
             };
-            if let Some(digest) = self.accepted.get(&parcel.tag) {
-                conflict |= *digest != parcel.digest;
-            } else {
-                full |= !mailbox.has_room(deliver, parcel);
-                missing.push((user, parcel));
+            match self.accepted.get(&parcel.tag) {
+                Some(digest) if *digest == parcel.digest => continue,
+                // Once it was delivered, other bytes are the same message sealed anew: its recipient asked for it.
+                Some(_) => conflict |= self.waits(tx, user, deliver, parcel).await?,
+                None => {}
             }
+            full |= !mailbox.has_room(deliver, parcel);
+            missing.push((user, parcel));
         }
         if conflict {
             return Ok(Delivery::Conflict);
@@ -151,6 +155,20 @@ impl Ledger {
             tx.woken.push(user);
         }
         Ok(Delivery::Stored)
+    }
+
+    /// Whether what was accepted under the same id is still in the mailbox.
+    async fn waits(
+        &self,
+        tx: &mut Tx,
+        user: UserNumber,
+        deliver: &Deliver,
+        parcel: &Parcel,
+    ) -> Result<bool, sqlx::Error> {
+        if self.noted.contains(&parcel.tag) {
+            return Ok(true);
+        }
+        mailbox::holds(tx, user, deliver.sender, deliver.message_id).await
     }
 
     fn put(
@@ -183,6 +201,7 @@ impl Ledger {
         self.bytes.extend_from_slice(deliver.message_id.as_bytes());
         self.bytes.extend_from_slice(&parcel.envelope);
         self.accepted.insert(parcel.tag, parcel.digest);
+        self.noted.insert(parcel.tag);
         Ok(())
     }
 
@@ -212,7 +231,7 @@ impl Ledger {
             .collect();
         let letters = to_json(&self.letters)?;
         sqlx::query(
-            "INSERT INTO dedup (tag, digest, expires_ms)
+            "INSERT OR REPLACE INTO dedup (tag, digest, expires_ms)
              SELECT substr(?, value ->> 6, 16), substr(?, (value ->> 6) + 16, 16), value ->> 8 FROM json_each(?);
              INSERT INTO mailbox (slot, message_id, sender, arrived_ms, expires_ms, shared, size, envelope)
              SELECT value ->> 0, substr(?, (value ->> 6) + 32, 16), value ->> 1, value ->> 2, value ->> 3, value ->> 4,

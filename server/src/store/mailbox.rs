@@ -53,6 +53,25 @@ pub(super) async fn add_shared(
     Ok(added.last_insert_rowid())
 }
 
+/// Whether a message still waits in a mailbox.
+pub(super) async fn holds(
+    tx: &mut Tx,
+    user: UserNumber,
+    sender: UserNumber,
+    message_id: MessageId,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM mailbox
+             WHERE slot BETWEEN ? AND ? AND message_id = ? AND sender = ?)",
+    )
+    .bind(Slot::first(user))
+    .bind(Slot::last(user))
+    .bind(message_id.as_bytes().as_slice())
+    .bind(sender.0)
+    .fetch_one(&mut tx.connection)
+    .await
+}
+
 /// Puts an envelope of the relay's own into one mailbox, whatever its limits. Nobody reads a deleted user's.
 pub(super) async fn put_own(
     tx: &mut Tx,
