@@ -25,8 +25,9 @@ use super::rest::come_to_rest;
 use super::ward::Ward;
 use crate::binaries;
 
-/// Generous: a daemon may wait a minute before it tries a relay again that was dead for long.
-const REST: Duration = Duration::from_secs(150);
+/// Generous: a slow machine has a thousand messages to catch up with, and a daemon may wait a minute before it tries a
+/// relay again that was dead for long.
+const REST: Duration = Duration::from_mins(4);
 /// How often the progress is told, in kills.
 const TELL_EVERY: u64 = 10;
 
@@ -48,7 +49,7 @@ impl Plan {
             seed,
             daemons: 3,
             senders: 3,
-            pace: Duration::from_millis(100),
+            pace: Duration::from_millis(150),
         }
     }
 }
