@@ -6,7 +6,11 @@ use connect_tests::crash::{Plan, run};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dozen_kills_cost_no_message() -> Result<()> {
     let dir = tempfile::tempdir()?;
-    let outcome = run(&Plan::new(12, 4), dir.path(), |line| println!("{line}")).await?;
+    let plan = Plan {
+        senders: 2,
+        ..Plan::new(12, 4)
+    };
+    let outcome = run(&plan, dir.path(), |line| println!("{line}")).await?;
     println!("{outcome}");
     assert!(outcome.is_sound(), "\n{outcome}");
     assert!(outcome.kills.total() >= 12);

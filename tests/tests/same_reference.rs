@@ -35,7 +35,7 @@ async fn a_hundred_times_the_same_reference_across_a_kill_is_one_message() -> Re
     for answers in kills {
         ask_a_hundred_times(&run, &mut rng, answers).await?;
     }
-    let record = run.close().await?;
+    let record = run.close(|line| println!("{line}")).await?;
     assert_eq!(record.answers.len(), TIMES * kills.len());
     assert_eq!(messages(&record, "alice", "bob"), kills.len());
     assert_eq!(messages(&record, "bob", "alice"), kills.len());

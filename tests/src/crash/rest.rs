@@ -11,18 +11,27 @@ use super::relay_database::mailboxes;
 use super::ward::Ward;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// In looks.
+const TELL_EVERY: u32 = 20;
 
 /// Returns what did not come to rest in time; nothing where everything did.
 pub(super) async fn come_to_rest(
     ward: &Ward,
     notebook: &Notebook,
     within: Duration,
+    tell: &impl Fn(&str),
 ) -> Result<Vec<Complaint>> {
     let deadline = Instant::now() + within;
+    let mut looks: u32 = 0;
     loop {
         let restless = look(ward, notebook).await?;
         if restless.is_empty() || Instant::now() >= deadline {
             return Ok(restless);
+        }
+        looks += 1;
+        if looks.is_multiple_of(TELL_EVERY) {
+            let Complaint { user, what } = &restless[0];
+            tell(&format!("not at rest yet: {user}: {what}"));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

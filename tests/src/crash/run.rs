@@ -25,8 +25,9 @@ use super::rest::come_to_rest;
 use super::ward::Ward;
 use crate::binaries;
 
-/// Generous: a daemon may wait a minute before it tries a relay again that was dead for long.
-const REST: Duration = Duration::from_secs(150);
+/// Generous: a slow machine has a thousand messages to catch up with, and a daemon may wait a minute before it tries a
+/// relay again that was dead for long.
+const REST: Duration = Duration::from_mins(4);
 /// How often the progress is told, in kills.
 const TELL_EVERY: u64 = 10;
 
@@ -48,7 +49,7 @@ impl Plan {
             seed,
             daemons: 3,
             senders: 3,
-            pace: Duration::from_millis(100),
+            pace: Duration::from_millis(150),
         }
     }
 }
@@ -102,9 +103,9 @@ impl Run {
     }
 
     /// Returns what did not come to rest. A process that is down is not waited for.
-    async fn rest(&self) -> Result<Vec<Complaint>> {
+    async fn rest(&self, tell: &impl Fn(&str)) -> Result<Vec<Complaint>> {
         if self.is_up().await {
-            come_to_rest(&self.ward, &self.notebook, REST).await
+            come_to_rest(&self.ward, &self.notebook, REST, tell).await
         } else {
             Ok(Vec::new())
         }
@@ -121,14 +122,14 @@ impl Run {
     }
 
     /// Waits for rest, reads everything, ends every process and looks into the mailboxes.
-    pub async fn close(self) -> Result<Record> {
+    pub async fn close(self, tell: impl Fn(&str)) -> Result<Record> {
         let mut record = Record::default();
-        let mut restless = self.rest().await?;
+        let mut restless = self.rest(&tell).await?;
         if restless.is_empty() {
             // What is read then comes from the disk, and nothing from what a daemon remembers.
             let keepers = self.ward.keepers();
             join_all(keepers.map(Keeper::kill)).await;
-            restless = self.rest().await?;
+            restless = self.rest(&tell).await?;
         }
         if self.is_up().await {
             record = collect(&self.ward, &self.notebook).await?;
@@ -172,11 +173,12 @@ pub async fn run(plan: &Plan, dir: &Path, tell: impl Fn(&str)) -> Result<Outcome
         }
     }
     let kills = killer.kills;
-    tell("waiting for everything to come to rest");
+    tell("waiting for the last answers");
     let unanswered = killer.finish(REST).await + load.stop(REST).await;
     run.note_unanswered(unanswered);
     let (messages, unknown) = run.notebook.progress();
-    let record = run.close().await?;
+    tell("waiting for everything to come to rest");
+    let record = run.close(&tell).await?;
     let followed = record.told.values().map(|told| told.followed.len());
     let events: usize = followed.sum();
     Ok(Outcome {
