@@ -147,18 +147,32 @@ fn boxed(content: &[u8]) -> wire::Envelope {
 }
 
 prop_compose! {
+    fn reference()(sender_id in "[a-z]{0,2}", message_id in sized(16), timestamp_ms in 0_u64..3) -> wire::MessageRef {
+        wire::MessageRef { sender_id, message_id, timestamp_ms }
+    }
+}
+
+prop_compose! {
     /// Right in every binding, and anything else.
     fn inner()(
         version in 0_u32..3,
         installation_id in sized(8),
         sequence in 0_u64..3,
         body in any::<String>(),
-        kind in 0..4,
+        kind in 0..8,
+        references in vec(reference(), 0..3),
     ) -> wire::Inner {
+        use wire::inner::Payload;
         let reply_to = (kind == 1).then(wire::MessageRef::default);
+        let target = references.first().cloned();
+        let text = wire::Text { body, reply_to };
         let payload = match kind {
-            0 | 1 => Some(wire::inner::Payload::Text(wire::Text { body, reply_to })),
-            2 => Some(wire::inner::Payload::Typing(wire::Typing { active: true })),
+            0 | 1 => Some(Payload::Text(text)),
+            2 => Some(Payload::Typing(wire::Typing { active: true })),
+            3 => Some(Payload::Receipt(wire::Receipt { kind: 1, messages: references, at_ms: 1 })),
+            4 => Some(Payload::Edit(wire::Edit { target, text: Some(text) })),
+            5 => Some(Payload::Delete(wire::Delete { target })),
+            6 => Some(Payload::ResendRequest(wire::ResendRequest { messages: references })),
             _ => None,
         };
         wire::Inner {
@@ -219,11 +233,24 @@ proptest! {
     fn a_hostile_contacts_box_is_read_or_refused_by_name(raw in bytes(), inner in inner()) {
         let _ = read(&boxed(&raw));
         let _ = read(&boxed(&pad(&raw).expect("short")));
-        let text = match &inner.payload {
-            Some(wire::inner::Payload::Text(text)) => !text.body.is_empty() && text.reply_to.is_none(),
-            _ => false,
+        let named = |reference: &wire::MessageRef| {
+            reference.message_id.len() == 16 && reference.sender_id.parse::<UserId>().is_ok()
         };
-        let right = inner.version == 1 && inner.sequence > 0 && inner.installation_id.len() == 8 && text;
+        let all = |references: &[wire::MessageRef]| !references.is_empty() && references.iter().all(named);
+        let (is_well_made, needs_a_number) = match &inner.payload {
+            Some(wire::inner::Payload::Text(text)) => (!text.body.is_empty() && text.reply_to.is_none(), true),
+            Some(wire::inner::Payload::Typing(_)) => (true, false),
+            Some(wire::inner::Payload::Receipt(receipt)) => (all(&receipt.messages), true),
+            Some(wire::inner::Payload::Edit(edit)) => {
+                let text = edit.text.as_ref().is_some_and(|text| !text.body.is_empty());
+                (text && edit.target.as_ref().is_some_and(named), true)
+            }
+            Some(wire::inner::Payload::Delete(delete)) => (delete.target.as_ref().is_some_and(named), true),
+            Some(wire::inner::Payload::ResendRequest(request)) => (all(&request.messages), true),
+            _ => (false, true),
+        };
+        let has_number = inner.sequence > 0 || !needs_a_number;
+        let right = inner.version == 1 && has_number && inner.installation_id.len() == 8 && is_well_made;
         let padded = pad(&codec::encode(&inner)).expect("short");
         prop_assert_eq!(read(&boxed(&padded)).is_some(), right);
     }

@@ -46,11 +46,11 @@ impl Story {
         Ok(File::options().read(true).write(true).open(path)?)
     }
 
-    /// Flips a byte in each page of the middle of the file, where the messages are.
+    /// Flips a byte in each page of the middle of the file: a message and its envelope take nine.
     fn damage(&self) -> Result<()> {
         let database = self.database()?;
         let pages = database.metadata()?.len() / PAGE;
-        for page in pages / 2 - 6..pages / 2 {
+        for page in pages / 2 - 14..pages / 2 {
             let place = page * PAGE + 1000;
             let mut byte = [0];
             database.read_exact_at(&mut byte, place)?;

@@ -1,6 +1,6 @@
 //! What is old goes where the policy says so, and a clock that is wrong takes nothing with it.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use connect_api::conversations;
 use connect_api::errors::ErrorCode;
 use connect_api::events::EventBody;
@@ -152,13 +152,11 @@ async fn events_go_after_thirty_days_of_the_relay() -> Result<()> {
     exchange(&alice, &bob, "new").await?;
     bob.tidies_up().await?;
     let first = bob.events().next().await.context("an event")??;
-    assert_eq!(
-        first.body,
-        EventBody::EventsExpired {
-            from: 1,
-            to: before
-        }
-    );
-    assert_eq!(first.event_id, before);
+    let EventBody::EventsExpired { from: 1, to } = first.body else {
+        bail!("{first:?}");
+    };
+    // A receipt of that day may have come after it was looked at.
+    assert!(to >= before);
+    assert_eq!(first.event_id, to);
     Ok(())
 }

@@ -89,6 +89,8 @@ INSERT INTO outbox (conversation, message, envelope, attempts)
 SELECT conversation, message, envelope, attempts FROM outbox_before ORDER BY message;
 DROP TABLE outbox_before;
 CREATE INDEX outbox_by_conversation ON outbox (conversation, id);
+-- Counting reads no envelope.
+CREATE INDEX outbox_by_hold ON outbox (hold);
 
 -- How far what a sender's installation says in a conversation has come (D13).
 CREATE TABLE streams (
