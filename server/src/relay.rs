@@ -123,6 +123,12 @@ pub async fn start(config: RelayConfig) -> Result<Relay, StartError> {
 }
 
 impl Relay {
+    /// The handlers without TLS and listener.
+    #[cfg(fuzzing)]
+    pub fn router(&self) -> axum::Router {
+        http::router(Arc::clone(&self.app))
+    }
+
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }

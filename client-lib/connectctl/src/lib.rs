@@ -47,6 +47,31 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Doors for fuzz targets.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use clap::Parser as _;
+
+    /// Parses a command line, the program's name first, and tells what is wrong with it.
+    pub fn understand<'a>(arguments: impl IntoIterator<Item = &'a str>) {
+        if let Err(error) = crate::Cli::try_parse_from(arguments) {
+            let _ = error.to_string();
+        }
+    }
+
+    /// Shows what other people wrote.
+    pub fn show(text: &str) {
+        let line = crate::escape::line(text);
+        assert!(!line.contains(char::is_control), "{line:?}");
+        let _ = crate::escape::lines(text);
+        if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
+            let written = value.to_string();
+            let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+            assert_eq!(read(&crate::escape::json(&written)), read(&written));
+        }
+    }
+}
+
 fn execute(cli: Cli, out: &Output) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
