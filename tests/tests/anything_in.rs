@@ -240,13 +240,13 @@ proptest! {
         let (is_well_made, needs_a_number) = match &inner.payload {
             Some(wire::inner::Payload::Text(text)) => (!text.body.is_empty() && text.reply_to.is_none(), true),
             Some(wire::inner::Payload::Typing(_)) => (true, false),
-            Some(wire::inner::Payload::Receipt(receipt)) => (all(&receipt.messages), true),
+            Some(wire::inner::Payload::Receipt(receipt)) => (all(&receipt.messages), false),
             Some(wire::inner::Payload::Edit(edit)) => {
                 let text = edit.text.as_ref().is_some_and(|text| !text.body.is_empty());
                 (text && edit.target.as_ref().is_some_and(named), true)
             }
             Some(wire::inner::Payload::Delete(delete)) => (delete.target.as_ref().is_some_and(named), true),
-            Some(wire::inner::Payload::ResendRequest(request)) => (all(&request.messages), true),
+            Some(wire::inner::Payload::ResendRequest(request)) => (all(&request.messages), false),
             _ => (false, true),
         };
         let has_number = inner.sequence > 0 || !needs_a_number;

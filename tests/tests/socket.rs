@@ -70,11 +70,11 @@ async fn a_subscription_goes_on_after_a_lock_without_hole_or_double() -> Result<
         let event = &line["params"]["result"];
         ids.push(event["event_id"].as_u64().context("an event")?);
         types.push(event["type"].as_str().context("an event")?.to_owned());
-        if locked && types.last().is_some_and(|last| last == "session_unlocked") {
+        let is_back = types.last().is_some_and(|last| last == "session_unlocked");
+        if locked && is_back && types.iter().any(|seen| seen == "session_locked") {
             break;
         }
     }
-    assert!(types.contains(&"session_locked".to_owned()), "{types:?}");
     let expected: Vec<u64> = (1..=ids.len() as u64).collect();
     assert_eq!(ids, expected);
     Ok(())
@@ -93,13 +93,15 @@ async fn no_number_is_too_large_for_a_place_in_the_log() -> Result<()> {
     let mut raw = Raw::connect(alice.endpoint.path()).await?;
     let mut id = 0;
     for after in [1 << 53, i64::MAX as u64, u64::MAX - 1, u64::MAX] {
-        let listed = raw.call("events.list", json!({"after": after})).await?;
-        assert_eq!(listed["result"]["items"], json!([]), "{after}");
-        let subscription = raw
-            .call("events.subscribe", json!({"after": after}))
-            .await?;
-        assert!(subscription["result"].is_u64(), "{subscription}");
-        // Far ahead of the log: nothing is replayed before the next answer, or in its stead.
+        for method in ["events.list", "events.subscribe"] {
+            let refused = raw.call(method, json!({"after": after})).await?;
+            let data = &refused["error"]["data"];
+            assert_eq!(
+                (&data["code"], &data["field"]),
+                (&json!("invalid"), &json!("after"))
+            );
+        }
+        // Far ahead of the log: nothing comes before the next answer, or in its stead.
         id = raw.ask("system.health", json!({})).await?;
         let answer = raw.line().await?.context("an answer")?;
         assert_eq!(answer["id"], id, "after {after}: {answer}");

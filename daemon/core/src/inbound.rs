@@ -191,8 +191,12 @@ fn finish(inner: wire::Inner, header: &Header<'_>, retired_key: bool) -> Result<
         PayloadRefused::Unsupported => Refusal::UnsupportedPayload,
         PayloadRefused::Malformed => Refusal::MalformedPayload,
     })?;
-    // What may be lost without harm has no place in the order.
-    if inner.sequence == 0 && !matches!(payload, Payload::Typing(_)) {
+    // What is no word of its author's may stand outside of the order.
+    let needs_a_number = matches!(
+        payload,
+        Payload::Text(_) | Payload::Edit { .. } | Payload::Delete { .. }
+    );
+    if inner.sequence == 0 && needs_a_number {
         return Err(Refusal::MalformedInner);
     }
     Ok(Opened {

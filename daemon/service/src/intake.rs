@@ -68,7 +68,9 @@ impl<'s> Intake<'s> {
             payload => {
                 let stored = note_control(journal, opened, payload).await?;
                 if stored == Stored::New {
-                    self.arrive(journal, opened, row).await?;
+                    if opened.sequence > 0 {
+                        self.arrive(journal, opened, row).await?;
+                    }
                     self.follow(journal, opened, row).await?;
                 }
                 stored

@@ -1,5 +1,4 @@
 //! The database as a whole: encrypted at rest, opened by its own key alone, nothing half done.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[expect(dead_code, reason = "no test needs all of it")]
 mod support;

@@ -1,5 +1,4 @@
 //! What came in: once, in its sender's order, amended by its author alone.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod support;
 
@@ -99,10 +98,10 @@ async fn one_that_comes_late_stands_in_its_senders_order_and_is_unread() {
         .await
         .unwrap()
         .unwrap();
-    let older = messages::list(&store, bob, From::OlderThan(place), 1)
+    let below = messages::list(&store, bob, From::OlderThan(place), 1)
         .await
         .unwrap();
-    assert_eq!(order(older), [2]);
+    assert_eq!(order(below), [2]);
     let newest = messages::find_place(&store, bob, id(4))
         .await
         .unwrap()

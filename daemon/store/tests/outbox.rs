@@ -1,5 +1,4 @@
 //! What goes out: in order, once, and held where somebody has to decide.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[expect(dead_code, reason = "no test needs all of it")]
 mod support;
