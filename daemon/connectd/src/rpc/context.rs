@@ -37,6 +37,10 @@ impl Caller {
 /// A paired app, or a process of the owner's.
 type AppKey = (Option<&'static str>, u32, Option<u32>);
 
+fn app_key(principal: &Principal, peer: &Peer) -> AppKey {
+    (principal.name(), peer.uid, peer.pid)
+}
+
 pub struct Context {
     pub session: Arc<Session>,
     pub limits: Limits,
@@ -47,7 +51,7 @@ pub struct Context {
     /// Calls in flight in all.
     pub(crate) places: Arc<Semaphore>,
     app_places: Mutex<HashMap<AppKey, Arc<Semaphore>>>,
-    sends: DefaultKeyedRateLimiter<&'static str>,
+    sends: DefaultKeyedRateLimiter<AppKey>,
     /// Starts at a random place: two runs of the daemon do not use the same refs.
     next_ref: AtomicU64,
 }
@@ -79,7 +83,7 @@ impl Context {
     }
 
     pub(crate) fn app_places(&self, principal: &Principal, peer: &Peer) -> Arc<Semaphore> {
-        let key = (principal.name(), peer.uid, peer.pid);
+        let key = app_key(principal, peer);
         let mut places = self.app_places.lock();
         let of_app = places
             .entry(key)
@@ -91,11 +95,13 @@ impl Context {
     pub(crate) fn forget_unused_places(&self) {
         let mut places = self.app_places.lock();
         places.retain(|_, of_app| Arc::strong_count(of_app) > 1);
+        self.sends.retain_recent();
     }
 
     /// Counts a send of the caller's, or says how long it has to wait.
     pub(crate) fn allow_send(&self, caller: &Caller) -> Result<(), Failure> {
-        self.sends.check_key(&caller.app()).map_err(|wait| {
+        let key = app_key(&caller.principal, &caller.peer);
+        self.sends.check_key(&key).map_err(|wait| {
             let wait = wait.wait_time_from(DefaultClock::default().now());
             let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
             Failure::retry_after(ErrorCode::RateLimited, retry_after_ms)
