@@ -81,7 +81,7 @@ async fn what_was_refused_for_a_failed_sync_is_gone_after_a_kill_and_what_was_ac
     story.alice.restart_unlocked().await?;
     let health = story
         .alice
-        .is(|health| health.storage.integrity != Integrity::Checking)
+        .is(|health| matches!(health.storage.integrity, Integrity::Ok | Integrity::Damaged))
         .await?;
     assert_eq!(health.storage.integrity, Integrity::Ok);
     assert_eq!(health.storage.trouble, None);

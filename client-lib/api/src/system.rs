@@ -46,6 +46,8 @@ pub struct Health {
     pub inbox: InboxHealth,
     pub events: EventsHealth,
     pub host: HostHealth,
+    /// Told since the disk is watched: an older daemon says nothing of it.
+    #[serde(default)]
     pub storage: StorageHealth,
 }
 
@@ -87,7 +89,7 @@ pub struct HostHealth {
 }
 
 /// The database and its disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StorageHealth {
     pub integrity: Integrity,
     /// The error that calls meet at present. Null once the disk takes what it is given again.
@@ -95,10 +97,11 @@ pub struct StorageHealth {
 }
 
 /// What is known of the database file as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Integrity {
     /// There was no reason to look: the database was closed cleanly. Also while it is closed.
+    #[default]
     Unchecked,
     /// The daemon or its host ended without closing it, or the disk failed: it is being read.
     Checking,
