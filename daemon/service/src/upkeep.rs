@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_store::{events, retention};
+use connect_store::{events, outgoing, received, retention};
 
 use crate::error::Error;
 use crate::unlocked::Unlocked;
@@ -14,6 +14,8 @@ use crate::unlocked::Unlocked;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// How long events are kept (`rpc.md`).
 const EVENTS_KEPT_MS: u64 = 30 * DAY_MS;
+/// How long it is known which receipts and edits came and went: twice as long as a relay may deliver them again.
+const CONTROLS_KEPT_MS: u64 = 60 * DAY_MS;
 const PERIOD: Duration = Duration::from_hours(1);
 /// Rows that go in one transaction: nobody waits long for the database.
 const AT_ONCE: u32 = 1000;
@@ -46,6 +48,7 @@ pub async fn expire(unlocked: &Unlocked) -> Result<(), Error> {
         return Ok(());
     };
     expire_events(unlocked, now_ms.saturating_sub(EVENTS_KEPT_MS)).await?;
+    forget_controls(unlocked, now_ms.saturating_sub(CONTROLS_KEPT_MS)).await?;
     let Some(days) = unlocked.policy().retention_days else {
         return Ok(());
     };
@@ -63,6 +66,19 @@ async fn expire_events(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error>
         let gone = events::expire(&mut tx, before_ms, AT_ONCE).await?;
         tx.commit().await?;
         if gone < u64::from(AT_ONCE) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn forget_controls(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error> {
+    while !unlocked.ending.is_cancelled() {
+        let mut tx = unlocked.store.begin().await?;
+        let came = received::forget_controls(&mut tx, before_ms, AT_ONCE).await?;
+        let went = outgoing::forget_controls(&mut tx, before_ms, AT_ONCE).await?;
+        tx.commit().await?;
+        if came.max(went) < u64::from(AT_ONCE) {
             break;
         }
     }

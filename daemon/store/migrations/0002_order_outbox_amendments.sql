@@ -66,6 +66,7 @@ CREATE TABLE received_controls (
     stored_ms   INTEGER NOT NULL,
     PRIMARY KEY (message_id, sender)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX received_controls_by_age ON received_controls (stored_ms);
 
 -- What goes to the relay, in order. The envelope is the same at every attempt (D20), unless the recipient's key changed
 -- since (`stale`): then it is sealed anew, under the same id.

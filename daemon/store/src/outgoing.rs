@@ -205,3 +205,19 @@ pub async fn list_range(
         })
         .collect()
 }
+
+/// Removes the oldest controls as far as they are from before `before_ms` and in no outbox, at most `limit` of them.
+pub async fn forget_controls(tx: &mut Tx, before_ms: u64, limit: u32) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM controls WHERE id IN (
+             SELECT id FROM (
+                 SELECT id, timestamp_ms FROM controls c
+                 WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.control = c.id) ORDER BY id LIMIT ?2)
+             WHERE timestamp_ms < ?1)",
+    )
+    .bind(int(before_ms))
+    .bind(limit)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -167,7 +167,7 @@ pub async fn find_in(
 pub async fn forget_controls(tx: &mut Tx, before_ms: u64, limit: u32) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM received_controls WHERE (message_id, sender) IN
-             (SELECT message_id, sender FROM received_controls WHERE stored_ms < ? LIMIT ?)",
+             (SELECT message_id, sender FROM received_controls WHERE stored_ms < ? ORDER BY stored_ms LIMIT ?)",
     )
     .bind(int(before_ms))
     .bind(limit)

@@ -8,6 +8,8 @@ use connect_store::codes::{RecipientState, StateReason};
 use connect_store::conversations::{self, Conversation};
 use connect_store::messages::{self, From};
 use connect_store::outbox::{self, Freight};
+use connect_store::outgoing::Control;
+use connect_store::received::{self, Stored};
 use connect_store::recipients::{self, Recipient};
 use connect_store::{drafts, events, outgoing};
 use support::{fresh, id, send, user, with};
@@ -113,6 +115,42 @@ async fn what_is_held_waits_and_goes_out_sealed_anew() {
         !outbox::withdraw(&mut tx, second).await.unwrap(),
         "it is not held"
     );
+}
+
+#[tokio::test]
+async fn controls_are_forgotten_once_they_are_old_and_on_no_way() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    for n in 1..=3 {
+        let control = Control {
+            conversation: bob,
+            message_id: id(n),
+            timestamp_ms: u64::from(n),
+            sequence: u64::from(n),
+            payload: b"payload",
+            envelope: Ok(b"envelope"),
+        };
+        outgoing::add_control(&mut tx, &control).await.unwrap();
+        let came =
+            received::add_control(&mut tx, &user("bob"), id(n), &[n; 32], u64::from(n)).await;
+        assert_eq!(came.unwrap(), Stored::New);
+    }
+    tx.commit().await.unwrap();
+    let head = outbox::find_due(&store, 0, LONGEST).await.unwrap().unwrap();
+    let mut tx = store.begin().await.unwrap();
+    outbox::remove(&mut tx, head.row).await.unwrap();
+    assert_eq!(outgoing::forget_controls(&mut tx, 3, 9).await.unwrap(), 1);
+    assert_eq!(
+        outgoing::list_range(&mut tx, bob, 1, 9, 9)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(received::forget_controls(&mut tx, 3, 1).await.unwrap(), 1);
+    assert_eq!(received::forget_controls(&mut tx, 3, 9).await.unwrap(), 1);
+    assert_eq!(received::forget_controls(&mut tx, 3, 9).await.unwrap(), 0);
 }
 
 #[tokio::test]
