@@ -159,6 +159,7 @@ async fn furnish(dir: &TempDir) {
             digest: [0; 32],
             state: KeyState::Active,
             changed_ms: NOW_MS,
+            fingerprint: None,
         }],
     };
     contacts::put(&mut tx, &contact).await.expect("a contact");
