@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use connect_api::account::{Enroll, EnrollParams, EnrollmentCode};
@@ -32,8 +33,13 @@ use connectd::config::Config;
 use connectd::lifecycle::{self, Daemon};
 use connectd::limits::Limits;
 use tempfile::TempDir;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
+use tokio::time::timeout;
 
 pub const PIN: &str = "29571";
+/// With a daemon that does not end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A relay whose clock the story moves, and a place for daemons. The clock starts at today's time, since TLS asks the
 /// system's; then it goes only where it is put.
@@ -358,6 +364,22 @@ impl Person {
             matches!(body, EventBody::MessageState { message_id, state, .. } if message_id == id && *state == wanted)
         })
         .await
+    }
+}
+
+/// SQLCipher is taken down at the process's exit, under whatever thread still closes a database: none may be left.
+impl Drop for Person {
+    fn drop(&mut self) {
+        let Some(daemon) = self.daemon.take() else {
+            return;
+        };
+        if let Ok(runtime) = Handle::try_current()
+            && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+        {
+            block_in_place(|| {
+                runtime.block_on(async { timeout(PATIENCE, daemon.shut_down()).await.ok() })
+            });
+        }
     }
 }
 

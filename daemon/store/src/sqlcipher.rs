@@ -15,8 +15,6 @@ pub(crate) async fn key_connection(
     connection: &mut SqliteConnection,
     key: &DatabaseKey,
 ) -> Result<(), sqlx::Error> {
-    // Without this, libcrypto is taken down at the process's exit under the threads that still close a database.
-    openssl_sys::init();
     let mut spelled = Zeroizing::new(Vec::with_capacity(67));
     spelled.extend_from_slice(b"x'");
     spelled.resize(66, 0);

@@ -53,7 +53,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
 ];
 
 /// At home in these crates, and nowhere else.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("prost", &["connect-proto"]),
     ("prost-build", &["connect-proto"]),
     ("protox", &["connect-proto"]),
@@ -65,7 +65,6 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("hkdf", &["connect-vault"]),
     ("sqlx", &["connect-store", RELAY]),
     ("libsqlite3-sys", &["connect-store"]),
-    ("openssl-sys", &["connect-store"]),
     ("reqwest", &["connect-uplink"]),
     ("rustls", &["connect-uplink", RELAY]),
     ("tokio-rustls", &[RELAY]),
