@@ -56,6 +56,7 @@ pub(crate) fn write(into: &Path) {
     put("attempts", "three", br#"{"version":1,"failures":3,"boot_id":"6f3a2f0e-0000-4000-8000-000000000000","boot_ms":5}"#);
     put("pin", "digits", b"29571");
     put("pin", "words", PIN.as_bytes());
+    put("pin", "composed", "\u{344}\u{fffd}".repeat(2).as_bytes());
     put("config", "all", include_bytes!("../all.toml"));
     for line in [
         "send\nbob\nhello",

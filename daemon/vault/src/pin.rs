@@ -85,7 +85,7 @@ pub(crate) fn bytes(pin: &str) -> Zeroizing<Vec<u8>> {
 
 /// Whoever guesses has nine attempts, and needs the keystore besides (D22, D23).
 fn check_pin(pin: &str) -> Result<(), PinRefused> {
-    if letters(pin).len() < MIN_PIN {
+    if length(pin, &letters(pin)) < MIN_PIN {
         return Err(PinRefused::TooShort);
     }
     Ok(())
@@ -98,13 +98,19 @@ fn check_passphrase(pin: &str) -> Result<(), PinRefused> {
     } else {
         MIN_PASSPHRASE
     };
-    if letters.len() < at_least {
+    if length(pin, &letters) < at_least {
         return Err(PinRefused::TooShort);
     }
     if repeats_a_block(&letters, letters.len() / 2) || surprises(pin) < MIN_SURPRISES {
         return Err(PinRefused::TooWeak);
     }
     Ok(())
+}
+
+/// How many characters count: the fewer of those typed and those composed, since NFC takes a few apart (U+0344) that are
+/// one key to whoever types them.
+fn length(pin: &str, letters: &[char]) -> usize {
+    letters.len().min(pin.chars().count())
 }
 
 fn letters(pin: &str) -> Zeroizing<Vec<char>> {
@@ -189,6 +195,18 @@ mod tests {
             check_new(&long, KeystoreKind::Passphrase),
             Err(PinRefused::TooLong)
         );
+    }
+
+    #[test]
+    fn a_character_counts_once_however_many_it_is_composed_of() {
+        // Four characters that NFC makes eight of, and eight that it makes four of.
+        for short in ["\u{344}".repeat(4), "e\u{301}".repeat(4)] {
+            let refused = check_new(&short, KeystoreKind::File);
+            assert_eq!(refused, Err(PinRefused::TooShort), "{short:?}");
+        }
+        let short = "\u{344}x".repeat(5);
+        let refused = check_new(&short, KeystoreKind::Passphrase);
+        assert_eq!(refused, Err(PinRefused::TooShort));
     }
 
     #[test]
