@@ -24,7 +24,9 @@ pub mod sync;
 pub mod typing;
 pub mod unlocked;
 pub mod upkeep;
+mod verdict;
 
+mod aside;
 mod asking;
 mod controls;
 mod holds;

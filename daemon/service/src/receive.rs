@@ -3,42 +3,22 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use connect_core::inbound::{self, Candidate, Opened, Reader};
-use connect_core::message::Payload;
+use connect_core::inbound;
 use connect_core::refusal::Refusal;
 use connect_proto::ids::{MessageId, UserId};
 use connect_proto::list::Piece;
-use connect_proto::sign::{Purpose, verify};
-use connect_proto::{codec, wire};
-use connect_store::codes::{EventKind, RecipientState, StateReason};
-use connect_store::conversations::ConversationRow;
-use connect_store::events::NewEvent;
-use connect_store::row::MAX_INTEGER;
-use connect_store::{contacts, quarantine, recipients};
+use connect_proto::wire;
+use connect_store::codes::{RecipientState, StateReason};
+use connect_store::{contacts, recipients};
 
+use crate::aside::{conflict, put_aside, refuse};
 use crate::contacts::refresh;
 use crate::error::Error;
 use crate::intake::{Intake, Taken};
 use crate::journal::Journal;
 use crate::senders::Senders;
 use crate::unlocked::Unlocked;
-
-/// In quarantine, a message whose id was used for other content before.
-const CONFLICT: &str = "message_conflict";
-
-/// What an envelope turned out to be.
-enum Verdict {
-    Message(Opened),
-    /// The relay gave one of our own messages up (D21).
-    Bounce {
-        message_id: MessageId,
-        recipient: UserId,
-        reason: StateReason,
-    },
-    /// The relay hints that a contact's keys changed; the directory has been asked already (D10).
-    Update,
-    Refused(Refusal),
-}
+use crate::verdict::{Verdict, judge, verified_update};
 
 /// What taking a page in came to.
 #[derive(Debug)]
@@ -197,95 +177,6 @@ async fn updated_user(
     Ok(known.then_some(user_id))
 }
 
-fn verified_update(unlocked: &Unlocked, update: &wire::ContactUpdate) -> Option<UserId> {
-    let key = &unlocked.account.operations_key;
-    verify(
-        Purpose::ContactUpdate,
-        &update.statement,
-        &update.signature,
-        key,
-    )
-    .ok()?;
-    let statement: wire::ContactUpdateStatement = codec::decode(&update.statement).ok()?;
-    statement.user_id.parse().ok()
-}
-
-fn judge(unlocked: &Unlocked, envelope: &wire::Envelope, senders: &Senders) -> Verdict {
-    if let Some(update) = &envelope.contact_update {
-        return match verified_update(unlocked, update) {
-            Some(_) => Verdict::Update,
-            None => Verdict::Refused(Refusal::BadContactUpdate),
-        };
-    }
-    if let Some(bounce) = &envelope.bounce {
-        return judge_bounce(bounce);
-    }
-    match open(unlocked, envelope, senders) {
-        Ok(opened) => Verdict::Message(opened),
-        Err(refusal) => Verdict::Refused(refusal),
-    }
-}
-
-fn judge_bounce(bounce: &wire::Bounce) -> Verdict {
-    let message_id = MessageId::try_from(bounce.message_id.as_slice());
-    let (Ok(message_id), Ok(recipient)) = (message_id, bounce.recipient_id.parse()) else {
-        return Verdict::Refused(Refusal::MalformedEnvelope);
-    };
-    let reason = match bounce.reason() {
-        wire::bounce::Reason::Expired => StateReason::Expired,
-        wire::bounce::Reason::RecipientDeleted => StateReason::RecipientDeleted,
-    };
-    Verdict::Bounce {
-        message_id,
-        recipient,
-        reason,
-    }
-}
-
-fn open(
-    unlocked: &Unlocked,
-    envelope: &wire::Envelope,
-    senders: &Senders,
-) -> Result<Opened, Refusal> {
-    let header = inbound::read_header(envelope, unlocked.user_id())?;
-    if header.timestamp_ms > MAX_INTEGER {
-        return Err(Refusal::MalformedEnvelope);
-    }
-    let keys = senders.keys_to_try(unlocked, &header.sender);
-    let candidates: Vec<Candidate<'_>> = keys
-        .iter()
-        .map(|(key, shared, standing)| Candidate {
-            box_key: &key.box_key,
-            shared,
-            standing: *standing,
-        })
-        .collect();
-    let me = Reader {
-        user_id: unlocked.user_id(),
-        box_key: &unlocked.account.box_key,
-    };
-    let opened = inbound::open(&header, me, &candidates)?;
-    if opened.sequence > MAX_INTEGER {
-        return Err(Refusal::MalformedInner);
-    }
-    // No roster is known that would name its members (D17): anyone could write into it.
-    if opened.group_id.is_some() {
-        return Err(Refusal::UnsupportedEnvelope);
-    }
-    if !is_by_its_author(&opened) {
-        return Err(Refusal::MalformedPayload);
-    }
-    Ok(opened)
-}
-
-/// Whose word an amendment is: nobody edits what somebody else wrote (D12).
-fn is_by_its_author(opened: &Opened) -> bool {
-    match &opened.payload {
-        Payload::Edit { target, .. } | Payload::Delete { target } => target.sender == opened.sender,
-        _ => true,
-    }
-}
-
 async fn bounce(
     journal: &mut Journal,
     message_id: MessageId,
@@ -306,73 +197,4 @@ async fn bounce(
             .await?;
     }
     Ok(())
-}
-
-/// What stands under the same id stays; what came is kept beside it, and told of once (D12).
-async fn conflict(
-    journal: &mut Journal,
-    envelope: &wire::Envelope,
-    opened: &Opened,
-    row: ConversationRow,
-) -> Result<(), Error> {
-    if !put_aside(journal, envelope, &as_it_came(envelope), CONFLICT).await? {
-        return Ok(());
-    }
-    let event = NewEvent {
-        conversation: Some(row),
-        user_id: Some(opened.sender.as_str()),
-        message_id: Some(opened.message_id),
-        ..NewEvent::of(EventKind::MessageConflict, journal.now_ms())
-    };
-    Ok(journal.append(&event).await?)
-}
-
-async fn refuse(
-    journal: &mut Journal,
-    envelope: &wire::Envelope,
-    refusal: Refusal,
-) -> Result<(), Error> {
-    put_aside(journal, envelope, &as_it_came(envelope), refusal.name()).await?;
-    Ok(())
-}
-
-/// The relay's number is no part of what came: a second delivery is the same envelope.
-fn as_it_came(envelope: &wire::Envelope) -> Vec<u8> {
-    codec::encode(&wire::Envelope {
-        queue_seq: 0,
-        ..envelope.clone()
-    })
-}
-
-/// Returns whether the envelope was not in quarantine yet.
-async fn put_aside(
-    journal: &mut Journal,
-    envelope: &wire::Envelope,
-    bytes: &[u8],
-    reason: &'static str,
-) -> Result<bool, Error> {
-    let sender = envelope.sender_id.parse::<UserId>().ok();
-    let refused = quarantine::Refused {
-        reason,
-        sender: sender.as_ref().map_or("", UserId::as_str),
-        message_id: &envelope.message_id,
-        envelope: bytes,
-        stored_ms: journal.now_ms(),
-    };
-    if !quarantine::add(journal.tx(), &refused).await? {
-        return Ok(false);
-    }
-    tracing::warn!(reason, "an envelope was put into quarantine");
-    journal.afterwards(|unlocked| unlocked.counters.add_quarantined(1));
-    if reason == CONFLICT {
-        return Ok(true);
-    }
-    let event = NewEvent {
-        user_id: sender.as_ref().map(UserId::as_str),
-        message_id: MessageId::try_from(envelope.message_id.as_slice()).ok(),
-        reason: Some(reason),
-        ..NewEvent::of(EventKind::MessageQuarantined, journal.now_ms())
-    };
-    journal.append(&event).await?;
-    Ok(true)
 }
