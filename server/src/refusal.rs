@@ -153,6 +153,12 @@ impl From<ChangeError> for Refusal {
     }
 }
 
+impl From<connect_points::Failed> for Refusal {
+    fn from(_: connect_points::Failed) -> Self {
+        Self::Unavailable { seconds: SOON }
+    }
+}
+
 /// What the database said goes into the log, not to the client.
 impl From<sqlx::Error> for Refusal {
     fn from(error: sqlx::Error) -> Self {

@@ -14,7 +14,7 @@ use connect_api::system::Health;
 use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
 
-use crate::processes::{Process, start_daemon_with};
+use crate::processes::{Process, log_file, start_daemon_with};
 use crate::world::{PIN, World, refusal};
 
 /// Between two looks at what is waited for.
@@ -37,6 +37,18 @@ impl Apart {
         name: &str,
         environment: Vec<(&'static str, PathBuf)>,
     ) -> Result<Self> {
+        let apart = Self::stranger(world, name, environment)?;
+        let enrollment = world.enrollment(name).await?;
+        apart.client.call::<Enroll>(enrollment).await?;
+        Ok(apart)
+    }
+
+    /// Not enrolled yet.
+    pub fn stranger(
+        world: &World,
+        name: &str,
+        environment: Vec<(&'static str, PathBuf)>,
+    ) -> Result<Self> {
         let socket = world.path().join(format!("{name}.sock"));
         let config = world.path().join(format!("{name}.toml"));
         std::fs::write(
@@ -54,9 +66,17 @@ impl Apart {
             environment,
         };
         apart.start()?;
-        let enrollment = world.enrollment(name).await?;
-        apart.client.call::<Enroll>(enrollment).await?;
         Ok(apart)
+    }
+
+    /// The next process has nothing in its environment that this one had.
+    pub fn forget_environment(&mut self) {
+        self.environment.clear();
+    }
+
+    /// What its processes logged.
+    pub fn log(&self) -> PathBuf {
+        log_file(&self.socket)
     }
 
     pub fn start(&mut self) -> Result<()> {

@@ -50,6 +50,7 @@ fn build() -> Result<PathBuf> {
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(["build", "--quiet", "--offline", "--workspace", "--bins"])
         .args(["--profile", profile])
+        .args(connect_points::ARMED.then_some("--features=connect-points/armed"))
         .arg("--target-dir")
         .arg(target)
         .status()?;

@@ -54,6 +54,7 @@ struct Run {
 }
 
 fn main() -> ExitCode {
+    connect_points::set_up();
     match Cli::parse().command {
         Command::Openrpc => openrpc(),
         Command::Run(run) => start(run),

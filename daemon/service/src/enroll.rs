@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use connect_points::{Point, pass};
 use connect_proto::bundle;
 use connect_proto::ids::UserId;
 use connect_proto::keys::SignPublicKey;
@@ -53,6 +54,7 @@ pub async fn enroll(session: &Session, request: Request) -> Result<(), Error> {
         Some(draft) => draft,
         None => begin(session, &request, &dir).await?,
     };
+    pass(Point::BeforeEnroll)?;
     let response = match register(session, &uplink, &mut draft, &request).await {
         Ok(response) => response,
         Err(error) => {
@@ -64,6 +66,7 @@ pub async fn enroll(session: &Session, request: Request) -> Result<(), Error> {
             return Err(error);
         }
     };
+    pass(Point::AfterEnrollBeforeAccount)?;
     finish(session, draft, &request, &response, &dir).await
 }
 
@@ -187,10 +190,12 @@ async fn finish(
     tx.commit().await?;
     draft.store.close().await;
     let account_dir = session.account_dir();
+    pass(Point::BeforeAccountRename)?;
     rename(dir, &account_dir)?;
     // From here on the account is there, whatever comes in between.
     session.is_locked_from_now_on();
     sync(session.state_dir())?;
+    pass(Point::AfterAccountRename)?;
     // The request stays until the rename is done: a crash before it starts over with the same keys.
     session.enter(draft.keys, &account_dir).await
 }

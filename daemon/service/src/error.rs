@@ -78,6 +78,17 @@ impl Error {
     }
 }
 
+impl From<connect_points::Failed> for Error {
+    fn from(_: connect_points::Failed) -> Self {
+        Self::StorageFailed("fail point")
+    }
+}
+
+/// As if the relay were gone just at that point.
+pub(crate) fn cut_off(_: connect_points::Failed) -> Error {
+    Error::RelayUnreachable
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connect_points::{Point, pass};
 use connect_store::conversations::Conversation;
 use connect_store::outbox::{self, Queued};
 use connect_store::{contacts, drafts};
 use connect_uplink::backoff::Backoff;
 
-use crate::error::Error;
+use crate::error::{Error, cut_off};
 use crate::holds;
 use crate::journal::Journal;
 use crate::seal::seal_again;
@@ -89,10 +90,12 @@ async fn one_turn(unlocked: &Arc<Unlocked>) -> Result<Turn, Error> {
         },
     };
     let mut chance = unlocked.chance.clone();
+    pass(Point::BeforePost).map_err(cut_off)?;
     let outcome = unlocked
         .uplink
         .send(unlocked.credentials(), now_ms, &mut chance, envelope)
         .await?;
+    pass(Point::AfterPostBeforeSettle).map_err(cut_off)?;
     settle::settle(unlocked, &queued, outcome).await?;
     Ok(Turn::Progress)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use connect_core::message::{MessageRef, Payload, Text};
 use connect_core::outbound::Draft;
+use connect_points::{Point, pass};
 use connect_proto::hash::{Digest, sha256};
 use connect_proto::ids::MessageId;
 use connect_proto::routes;
@@ -82,6 +83,7 @@ pub async fn send(unlocked: &Arc<Unlocked>, request: &Request) -> Result<Queued,
         })
         .await?;
     journal.commit().await?;
+    pass(Point::AfterSendBeforeAnswer)?;
     Ok(Queued {
         message_id,
         state: match envelope {

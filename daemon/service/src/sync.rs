@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connect_points::{Point, pass};
 use connect_proto::list::Piece;
 use connect_proto::{routes, wire};
 use connect_store::codes::EventKind;
@@ -11,7 +12,7 @@ use connect_uplink::error::UplinkError;
 use tokio::time::Instant;
 
 use crate::asking::ask_for_missing;
-use crate::error::Error;
+use crate::error::{Error, cut_off};
 use crate::journal::Journal;
 use crate::receive::take_in;
 use crate::unlocked::Unlocked;
@@ -83,7 +84,9 @@ async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> R
     if page.is_empty() {
         return Ok(if is_early { Turn::Hurried } else { Turn::Well });
     }
+    pass(Point::BeforePage).map_err(cut_off)?;
     let page = take_in(unlocked, page).await?;
+    pass(Point::AfterPageBeforeAck).map_err(cut_off)?;
     *acks = page.acks;
     Ok(if page.is_incomplete {
         Turn::Hurried

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use connect_core::secret::DatabaseKey;
+use connect_points::{Point, pass, pass_done};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -229,9 +230,15 @@ impl Writer {
 impl Tx {
     /// Durable once this returns (D19, D20).
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        let committed = self.writer.commit().await;
+        let committed = match pass(Point::BeforeCommit) {
+            Ok(()) => self.writer.commit().await,
+            Err(_) => Err(StoreError::Failed(None)),
+        };
         match committed {
-            Ok(()) => self.writer.condition.note_success(),
+            Ok(()) => {
+                pass_done(Point::AfterCommit);
+                self.writer.condition.note_success();
+            }
             Err(error) => self.writer.condition.note(error),
         }
         committed

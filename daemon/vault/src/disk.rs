@@ -11,6 +11,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use connect_points::{Point, pass};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
@@ -42,9 +43,10 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Zeroizing<Vec<u
 /// Replaces a file, or makes it: afterwards there is the old content or the new one, never half of it.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = directory_of(path)?;
-    write_beside(path, directory, content)?
-        .persist(path)
-        .map_err(|refused| refused.error)?;
+    let written = write_beside(path, directory, content)?;
+    pass(Point::BeforeRename).map_err(io::Error::other)?;
+    written.persist(path).map_err(|refused| refused.error)?;
+    pass(Point::AfterRename).map_err(io::Error::other)?;
     system::sync_dir(directory)
 }
 

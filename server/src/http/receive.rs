@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use connect_points::{Point, pass};
 use connect_proto::{codec, routes, wire};
 use tokio::time::{Instant, sleep_until};
 
@@ -31,6 +32,7 @@ pub(super) async fn handle(
         entries: receive.acknowledged,
     };
     app.store.change(Some(caller.nonce), acknowledge).await?;
+    pass(Point::RelayAfterAckBeforePage)?;
     // Of who waits nothing more is kept than is needed.
     drop(caller);
     // Before the first look: what is committed after that look rings.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use connect_points::{Point, pass};
 use connect_proto::{codec, routes, wire};
 use http::StatusCode;
 
@@ -21,11 +22,10 @@ pub(super) async fn handle(
     let envelope: wire::Envelope = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
     let outgoing = check::envelope::check(envelope, &caller.user_id)?;
     let nonce = caller.nonce;
-    match app
-        .store
-        .change(Some(nonce), deliver(&app, &caller, outgoing))
-        .await?
-    {
+    let delivery = deliver(&app, &caller, outgoing);
+    let delivered = app.store.change(Some(nonce), delivery).await?;
+    pass(Point::RelayAfterSendBeforeAnswer)?;
+    match delivered {
         Delivery::Stored => Ok(StatusCode::NO_CONTENT),
         Delivery::UnknownRecipient => Err(Refusal::UnknownRecipient),
         Delivery::Conflict => Err(Refusal::MessageConflict),

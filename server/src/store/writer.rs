@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use connect_points::{Failed, Point, pass, pass_done};
 use connect_proto::ids::UserId;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::mpsc;
@@ -171,8 +172,15 @@ async fn attempt(
     } else {
         apply_by_kind(tx, admitted).await?;
     }
+    pass(Point::RelayBeforeCommit).map_err(failed_commit)?;
     sqlx::query("COMMIT").execute(&mut tx.connection).await?;
+    pass_done(Point::RelayAfterCommit);
     Ok(())
+}
+
+/// As if the disk said no.
+fn failed_commit(failed: Failed) -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::other(failed))
 }
 
 /// Who asked for them asked at the same time: their order is ours to choose.

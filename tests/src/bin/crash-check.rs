@@ -17,6 +17,9 @@ struct Cli {
     /// Chooses who is killed when; by chance where left out.
     #[arg(long)]
     seed: Option<u64>,
+    /// Meet every fail point after the kills. Takes a build with `--features failpoints`.
+    #[arg(long)]
+    fail_points: bool,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
@@ -44,7 +47,11 @@ fn main() -> ExitCode {
 }
 
 fn check(cli: &Cli) -> Result<Outcome> {
-    let plan = Plan::new(cli.kills, cli.seed.unwrap_or_else(|| OsRng.next_u64()));
+    let seed = cli.seed.unwrap_or_else(|| OsRng.next_u64());
+    let plan = Plan {
+        fail_points: cli.fail_points,
+        ..Plan::new(cli.kills, seed)
+    };
     let dir = tempfile::Builder::new().prefix("crash-check-").tempdir()?;
     say(&format!("seed {}, in {}", plan.seed, dir.path().display()));
     let runtime = tokio::runtime::Runtime::new()?;

@@ -37,10 +37,12 @@ pub enum Defect {
     /// A process ended by itself or did not come up again.
     Down,
     NotAtRest,
+    /// A fail point was not met, or its process did not work again.
+    PointNotMet,
 }
 
 impl Defect {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Lost,
         Self::Doubled,
         Self::Reordered,
@@ -58,6 +60,7 @@ impl Defect {
         Self::Unanswered,
         Self::Down,
         Self::NotAtRest,
+        Self::PointNotMet,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -79,6 +82,7 @@ impl Defect {
             Self::Unanswered => "sends not answered",
             Self::Down => "processes down",
             Self::NotAtRest => "not at rest",
+            Self::PointNotMet => "fail points not met",
         }
     }
 }

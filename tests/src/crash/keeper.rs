@@ -3,8 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use parking_lot::Mutex;
+use std::os::unix::process::ExitStatusExt as _;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +51,8 @@ pub(super) trait Program: Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) name: String,
+    pub(super) log: PathBuf,
+    armed: Arc<Mutex<Option<String>>>,
     kills: mpsc::Sender<Kill>,
     standing: watch::Receiver<Standing>,
     ending: CancellationToken,
@@ -62,8 +67,11 @@ impl Keeper {
             lost_unlocks: 0,
         });
         let ending = CancellationToken::new();
+        let armed = Arc::new(Mutex::new(None));
         let kept = Kept {
             program,
+            armed: Arc::clone(&armed),
+            may_abort: false,
             log: log.to_owned(),
             killed,
             standing,
@@ -71,6 +79,8 @@ impl Keeper {
         };
         Self {
             name: name.to_owned(),
+            log: log.to_owned(),
+            armed,
             kills,
             standing: seen,
             ending,
@@ -91,6 +101,11 @@ impl Keeper {
         self.reaches(|now| now.stage == Stage::Up).await
     }
 
+    /// What its next process finds in `FAILPOINTS`; the one after that finds nothing.
+    pub(super) fn arm(&self, setting: String) {
+        *self.armed.lock() = Some(setting);
+    }
+
     /// SIGKILL, whatever it is doing; returns what that was once the process is gone.
     pub(super) async fn kill(&self) -> Option<Stage> {
         let (killed, stage) = oneshot::channel();
@@ -107,6 +122,9 @@ impl Keeper {
 
 struct Kept<P> {
     program: P,
+    armed: Arc<Mutex<Option<String>>>,
+    /// It was told to end by itself somewhere.
+    may_abort: bool,
     log: PathBuf,
     killed: mpsc::Receiver<Kill>,
     standing: watch::Sender<Standing>,
@@ -135,7 +153,13 @@ impl<P: Program> Kept<P> {
             self.enter(Stage::Starting);
             let mut child = self.launch()?;
             let killed = tokio::select! {
-                broken = live(&self.program, &self.standing, &mut child) => bail!(broken),
+                broken = live(&self.program, &self.standing, &mut child) => {
+                    if self.may_abort && aborted(&mut child).await? {
+                        self.note_kill(None);
+                        continue;
+                    }
+                    bail!(broken)
+                }
                 killed = self.killed.recv() => killed,
                 () = self.ending.cancelled() => return terminate(child).await,
             };
@@ -144,10 +168,14 @@ impl<P: Program> Kept<P> {
         }
     }
 
-    fn launch(&self) -> Result<Child> {
-        Ok(self
-            .program
-            .command()?
+    fn launch(&mut self) -> Result<Child> {
+        let mut command = self.program.command()?;
+        let armed = self.armed.lock().take();
+        self.may_abort = armed.is_some();
+        if let Some(setting) = armed {
+            command.env("FAILPOINTS", setting);
+        }
+        Ok(command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(open_log(&self.log)?)
@@ -186,6 +214,11 @@ async fn live(
         Ok(status) => format!("ended by itself with {status}"),
         Err(error) => format!("was lost: {error}"),
     }
+}
+
+async fn aborted(child: &mut Child) -> Result<bool> {
+    let abort = rustix::process::Signal::ABORT.as_raw();
+    Ok(child.wait().await?.signal() == Some(abort))
 }
 
 async fn terminate(mut child: Child) -> Result<()> {

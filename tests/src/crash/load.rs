@@ -80,6 +80,7 @@ async fn attempt(client: &Client, letter: &Letter) -> Attempt {
         Err(CallError::Unreachable(_)) => Attempt::NotNow,
         Err(CallError::Daemon { code, .. }) => match code {
             ErrorCode::Timeout => Attempt::Unknown,
+            ErrorCode::StorageFailed if connect_points::ARMED => Attempt::Unknown,
             ErrorCode::Locked => Attempt::NotNow,
             code => Attempt::Refused(code.message().to_owned()),
         },

@@ -10,6 +10,7 @@ mod load;
 mod notebook;
 mod outcome;
 mod plan;
+pub mod points;
 mod programs;
 pub mod record;
 mod relay_database;

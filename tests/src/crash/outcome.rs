@@ -15,6 +15,8 @@ const NAMED: usize = 20;
 pub struct Outcome {
     pub seed: u64,
     pub kills: Kills,
+    /// Fail points that were met.
+    pub points: u64,
     pub messages: u64,
     /// Sends repeated because nobody knew whether they had been done.
     pub unknown: u64,
@@ -35,6 +37,7 @@ impl Outcome {
             "sound": self.is_sound(),
             "seed": self.seed,
             "kills": self.kills,
+            "fail_points_met": self.points,
             "messages": self.messages,
             "unknown_outcomes_retried": self.unknown,
             "events": self.events,
@@ -59,6 +62,7 @@ impl fmt::Display for Outcome {
         row("kills of daemons", &daemons)?;
         row("  of these while starting", &while_starting)?;
         row("  of these while unlocking", &while_unlocking)?;
+        row("fail points met", &self.points)?;
         row("messages", &self.messages)?;
         row("unknown outcomes retried", &self.unknown)?;
         row("events", &self.events)?;
@@ -85,6 +89,7 @@ mod tests {
 
     fn outcome(findings: Findings) -> Outcome {
         Outcome {
+            points: 0,
             seed: 7,
             kills: Kills::default(),
             messages: 3,

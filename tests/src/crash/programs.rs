@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
+use connect_api::errors::ErrorCode;
 use connect_api::session::{Pin, Unlock, UnlockParams};
 use connect_api::system::State;
 use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
+use connect_client::error::CallError;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -79,8 +81,18 @@ impl Program for DaemonProgram {
         }
         enter(Stage::Unlocking);
         let pin = Pin::new(PIN.to_owned());
-        client.call::<Unlock>(UnlockParams { pin }).await?;
-        Ok(())
+        loop {
+            match client
+                .call::<Unlock>(UnlockParams { pin: pin.clone() })
+                .await
+            {
+                Err(CallError::Daemon {
+                    code: ErrorCode::StorageFailed,
+                    ..
+                }) if connect_points::ARMED => {}
+                answer => return Ok(answer.map(|_| ())?),
+            }
+        }
     }
 }
 

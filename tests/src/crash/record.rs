@@ -82,4 +82,6 @@ pub struct Record {
     pub down: Vec<Complaint>,
     /// What did not come to rest.
     pub restless: Vec<Complaint>,
+    /// Fail points that should have been met.
+    pub not_met: Vec<Complaint>,
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use connect_points::Side;
 use futures_util::future::join_all;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -19,6 +20,7 @@ use super::killer::{Killer, Kills};
 use super::load::Load;
 use super::notebook::Notebook;
 use super::outcome::Outcome;
+use super::points::{self, Visit};
 use super::record::{Complaint, Record};
 use super::relay_database::mailboxes;
 use super::rest::come_to_rest;
@@ -40,6 +42,8 @@ pub struct Plan {
     pub senders: usize,
     /// A sender pauses up to this after each send.
     pub pace: Duration,
+    /// Meet every fail point after the kills; takes an armed build.
+    pub fail_points: bool,
 }
 
 impl Plan {
@@ -50,6 +54,7 @@ impl Plan {
             daemons: 3,
             senders: 3,
             pace: Duration::from_millis(150),
+            fail_points: false,
         }
     }
 }
@@ -61,6 +66,7 @@ pub struct Run {
     pub notebook: Arc<Notebook>,
     followers: JoinSet<()>,
     complaints: Vec<Complaint>,
+    not_met: Vec<Complaint>,
 }
 
 impl Run {
@@ -79,6 +85,7 @@ impl Run {
             notebook,
             followers,
             complaints: Vec::new(),
+            not_met: Vec::new(),
         })
     }
 
@@ -121,6 +128,27 @@ impl Run {
         }
     }
 
+    /// Tries to meet every fail point; returns how many it met, and which it did not.
+    async fn visit_points(
+        &self,
+        rng: &mut ChaCha12Rng,
+        tell: &impl Fn(&str),
+    ) -> Result<(u64, Vec<Complaint>)> {
+        let (mut met, mut not_met) = (0, Vec::new());
+        for visit in Visit::all(Side::Daemon).chain(Visit::all(Side::Relay)) {
+            if points::visit(&self.ward, visit, rng).await? {
+                met += 1;
+                tell(&format!("met {visit}"));
+            } else {
+                not_met.push(Complaint {
+                    user: "all".to_owned(),
+                    what: visit.to_string(),
+                });
+            }
+        }
+        Ok((met, not_met))
+    }
+
     /// Waits for rest, reads everything, ends every process and looks into the mailboxes.
     pub async fn close(self, tell: impl Fn(&str)) -> Result<Record> {
         let mut record = Record::default();
@@ -143,6 +171,7 @@ impl Run {
         stop(self.ward.relay, &mut record).await;
         record.mailboxes = mailboxes(&database).await?;
         record.unanswered = self.complaints;
+        record.not_met = self.not_met;
         Ok(record)
     }
 }
@@ -157,6 +186,10 @@ async fn stop(keeper: Keeper, record: &mut Record) {
 
 /// `tell` gets a line of progress now and then.
 pub async fn run(plan: &Plan, dir: &Path, tell: impl Fn(&str)) -> Result<Outcome> {
+    ensure!(
+        connect_points::ARMED || !plan.fail_points,
+        "this build has no fail points: build it with --features failpoints"
+    );
     // Built first, where they are not yet: that takes minutes, and none of the run's.
     binaries::path("connectd")?;
     let began = Instant::now();
@@ -173,9 +206,15 @@ pub async fn run(plan: &Plan, dir: &Path, tell: impl Fn(&str)) -> Result<Outcome
         }
     }
     let kills = killer.kills;
+    let (points, not_met) = if plan.fail_points {
+        run.visit_points(&mut rng, &tell).await?
+    } else {
+        (0, Vec::new())
+    };
     tell("waiting for the last answers");
     let unanswered = killer.finish(REST).await + load.stop(REST).await;
     run.note_unanswered(unanswered);
+    run.not_met = not_met;
     let (messages, unknown) = run.notebook.progress();
     tell("waiting for everything to come to rest");
     let record = run.close(&tell).await?;
@@ -184,6 +223,7 @@ pub async fn run(plan: &Plan, dir: &Path, tell: impl Fn(&str)) -> Result<Outcome
     Ok(Outcome {
         seed: plan.seed,
         kills,
+        points,
         messages,
         unknown,
         events: u64::try_from(events)?,

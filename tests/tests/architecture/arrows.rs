@@ -10,14 +10,16 @@ pub(crate) type Graph = BTreeMap<String, BTreeSet<String>>;
 
 const TESTS: &str = "connect-tests";
 const RELAY: &str = "connect-relay";
+const POINTS: &str = "connect-points";
 const CORE: &str = "connect-core";
 
 /// The arrows between our crates. The tests may import all.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("connect-proto", &[]),
+    (POINTS, &[]),
     (CORE, &["connect-proto"]),
-    ("connect-vault", &[CORE, "connect-proto"]),
-    ("connect-store", &[CORE, "connect-proto"]),
+    ("connect-vault", &[CORE, "connect-proto", POINTS]),
+    ("connect-store", &[CORE, "connect-proto", POINTS]),
     ("connect-uplink", &[CORE, "connect-proto"]),
     (
         "connect-service",
@@ -27,6 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
             "connect-uplink",
             CORE,
             "connect-proto",
+            POINTS,
         ],
     ),
     (
@@ -40,6 +43,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
             "connect-uplink",
             CORE,
             "connect-proto",
+            POINTS,
         ],
     ),
     ("connect-api", &[]),
@@ -49,11 +53,11 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
         "connectctl",
         &["connect-client", "connect-api", "connect-ipc"],
     ),
-    (RELAY, &["connect-proto"]),
+    (RELAY, &["connect-proto", POINTS]),
 ];
 
 /// At home in these crates, and nowhere else.
-const HOMES: [(&str, &[&str]); 25] = [
+const HOMES: [(&str, &[&str]); 26] = [
     ("prost", &["connect-proto"]),
     ("prost-build", &["connect-proto"]),
     ("protox", &["connect-proto"]),
@@ -75,6 +79,7 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("interprocess", &["connect-ipc"]),
     ("clap", &["connectctl", "connectd", RELAY]),
     ("anyhow", &["connectctl", "connectd"]),
+    ("fail", &[POINTS]),
     // Nowhere: one TLS provider, one curve library, one process-wide libcrypto.
     ("native-tls", &[]),
     ("openssl", &[]),

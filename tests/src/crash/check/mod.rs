@@ -17,11 +17,12 @@ pub fn check(record: &Record) -> Findings {
         events::check(user, told, &mut findings);
     }
     queues(record, &mut findings);
-    let complaints: [(Defect, &[Complaint]); 4] = [
+    let complaints: [(Defect, &[Complaint]); 5] = [
         (Defect::Refused, &record.refused),
         (Defect::Unanswered, &record.unanswered),
         (Defect::Down, &record.down),
         (Defect::NotAtRest, &record.restless),
+        (Defect::PointNotMet, &record.not_met),
     ];
     for (defect, complaints) in complaints {
         for complaint in complaints {
