@@ -3,16 +3,13 @@
 #[expect(dead_code, reason = "here both run in every round")]
 mod support;
 
-use std::sync::Arc;
-
 use connect_api::events::EventBody;
 use connect_core::secret::DatabaseKey;
 use connect_store::codes::EventKind;
 use connect_store::database::Store;
 use connect_store::events::{self, NewEvent};
+use connect_tests::tls;
 use connect_tests::world::{Person, World};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use support::{Samples, heading, row};
 use tokio::time::Instant;
 
@@ -33,7 +30,7 @@ async fn measure() {
     let warm = alice.writes(&bob, TEXT).await.expect("sent");
     bob.receives(&warm).await.expect("received");
 
-    let http = plain_client(&world);
+    let http = tls::client(&world.ca_pem().expect("a CA")).expect("a client");
     let url = format!("{}/nothing", world.relay_url());
     let key = DatabaseKey::from_bytes(&[7; 32]);
     let store = Store::create(&world.path().join("yardstick.db"), key)
@@ -109,26 +106,6 @@ async fn wait_for(arrivals: &mut connect_client::events::EventStream, id: &str) 
             return;
         }
     }
-}
-
-/// One TLS connection that is kept, as the daemon's is.
-fn plain_client(world: &World) -> reqwest::Client {
-    let ca = world.ca_pem().expect("a CA");
-    let ca = CertificateDer::from_pem_slice(ca.as_bytes()).expect("a certificate");
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(ca).expect("a root");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .http1_only()
-        .no_proxy()
-        .build()
-        .expect("a client")
 }
 
 impl Figures {

@@ -3,11 +3,12 @@
 use std::fs::{File, remove_file};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail};
 use rustix::fs::statvfs;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use crate::shim;
 
 /// Set by who runs the tests where nobody may mount, and knows that the stories of full disks are then not told.
 const MAY_NOT_MOUNT: &str = "CONNECT_TESTS_MAY_NOT_MOUNT";
@@ -90,6 +91,7 @@ impl Drop for SmallDisk {
 /// A disk that fails when it is told to, for the processes that are started with its environment.
 #[derive(Debug)]
 pub struct FailingDisk {
+    shim: PathBuf,
     dir: PathBuf,
     below: PathBuf,
 }
@@ -97,23 +99,16 @@ pub struct FailingDisk {
 impl FailingDisk {
     /// Compiles the shim into `dir`. What lies below `below` fails.
     pub fn new(dir: &Path, below: &Path) -> Result<Self> {
-        let disk = Self {
+        Ok(Self {
+            shim: shim::compile("eio", dir)?,
             dir: dir.to_owned(),
             below: below.to_owned(),
-        };
-        let compiled = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-            .arg(disk.shim())
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/shim/eio.c"))
-            .status()
-            .context("a C compiler, `cc`, has to be there")?;
-        ensure!(compiled.success(), "the shim does not compile");
-        Ok(disk)
+        })
     }
 
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         vec![
-            ("LD_PRELOAD", self.shim()),
+            ("LD_PRELOAD", self.shim.clone()),
             ("CONNECT_EIO_BELOW", self.below.clone()),
             ("CONNECT_EIO_SYNC", self.switch("sync")),
             ("CONNECT_EIO_WRITE", self.switch("write")),
@@ -132,10 +127,6 @@ impl FailingDisk {
         for what in ["sync", "write"] {
             remove_file(self.switch(what)).ok();
         }
-    }
-
-    fn shim(&self) -> PathBuf {
-        self.dir.join("eio.so")
     }
 
     fn switch(&self, what: &str) -> PathBuf {

@@ -1,16 +1,12 @@
 //! A relay that says whatever a test wants, under the TLS key of the real one, and remembers what it was told.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use connect_proto::bundle::{self, Bundle};
 use connect_proto::sign::SignSecretKey;
 use connect_proto::{codec, routes, wire};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -18,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::tls;
 use crate::world::World;
 
 /// What a long poll is answered with.
@@ -104,7 +101,7 @@ impl FakeRelay {
     /// Stops the world's relay and answers in its stead.
     pub async fn in_place_of(world: &mut World) -> Result<Self> {
         world.stop_relay().await;
-        let acceptor = TlsAcceptor::from(Arc::new(tls(&world.relay_dir())?));
+        let acceptor = TlsAcceptor::from(Arc::new(tls::server(&world.relay_dir())?));
         let address = world.relay_url().replace("https://", "");
         let listener = TcpListener::bind(address).await?;
         let shared = Arc::new(Shared {
@@ -191,17 +188,6 @@ impl FakeRelay {
         };
         self.shared.until(enough).await
     }
-}
-
-fn tls(state_dir: &Path) -> Result<ServerConfig> {
-    let chain =
-        CertificateDer::pem_file_iter(state_dir.join("tls.crt"))?.collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(state_dir.join("tls.key"))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?)
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {

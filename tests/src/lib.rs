@@ -14,5 +14,7 @@ pub mod python;
 pub mod raw;
 pub mod sandbox;
 pub mod schema;
+pub mod shim;
+pub mod tls;
 pub mod vectors;
 pub mod world;

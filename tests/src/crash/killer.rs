@@ -11,6 +11,7 @@ use super::keeper::{Keeper, Stage};
 use super::load::Burst;
 use super::notebook::Notebook;
 use super::plan::{Aim, Step, Victim};
+use super::wall_clock::WallClock;
 use super::ward::Ward;
 
 /// How long a kill waits for what it is aimed at.
@@ -28,6 +29,8 @@ pub struct Kills {
     pub daemons: u64,
     pub while_starting: u64,
     pub while_unlocking: u64,
+    /// No kills: jumps of a process's wall clock.
+    pub clock_jumps: u64,
 }
 
 impl Kills {
@@ -73,6 +76,10 @@ impl<'w> Killer<'w> {
         let step = Step::next(self.ward.members.len(), &mut self.rng);
         tokio::time::sleep(step.pause).await;
         let ward = self.ward;
+        if let Some(victim) = step.jumps {
+            let jumped = clock(ward, victim).jump(&mut self.rng);
+            self.kills.clock_jumps += u64::from(jumped.is_ok());
+        }
         let victim = keeper(ward, step.victim);
         let also = step.also.map(|also| (also, keeper(ward, also)));
         if !victim.is_up().await {
@@ -157,6 +164,13 @@ impl<'w> Killer<'w> {
         };
         let _ = tokio::time::timeout(within, all).await;
         self.bursts.iter().map(Burst::pending).sum()
+    }
+}
+
+fn clock(ward: &Ward, victim: Victim) -> &WallClock {
+    match victim {
+        Victim::Relay => &ward.relay_clock,
+        Victim::Daemon(daemon) => &ward.members[daemon].clock,
     }
 }
 

@@ -7,6 +7,7 @@ mod follow;
 mod keeper;
 mod killer;
 mod load;
+mod meddler;
 mod notebook;
 mod outcome;
 mod plan;
@@ -16,6 +17,7 @@ pub mod record;
 mod relay_database;
 mod rest;
 mod run;
+mod wall_clock;
 mod ward;
 
 pub use load::Burst;

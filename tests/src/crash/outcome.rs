@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::findings::Findings;
 use super::killer::Kills;
+use super::meddler::Meddling;
 
 /// Named one by one; of the rest there is the count.
 const NAMED: usize = 20;
@@ -17,6 +18,8 @@ pub struct Outcome {
     pub kills: Kills,
     /// Fail points that were met.
     pub points: u64,
+    /// What came between daemons and relay.
+    pub meddling: Meddling,
     pub messages: u64,
     /// Sends repeated because nobody knew whether they had been done.
     pub unknown: u64,
@@ -38,6 +41,7 @@ impl Outcome {
             "seed": self.seed,
             "kills": self.kills,
             "fail_points_met": self.points,
+            "meddling": self.meddling,
             "messages": self.messages,
             "unknown_outcomes_retried": self.unknown,
             "events": self.events,
@@ -56,12 +60,15 @@ impl fmt::Display for Outcome {
             daemons,
             while_starting,
             while_unlocking,
+            clock_jumps,
         } = self.kills;
         let mut row = |name: &str, value: &dyn fmt::Display| writeln!(f, "{name:<28}{value:>9}");
         row("kills of the relay", &relay)?;
         row("kills of daemons", &daemons)?;
         row("  of these while starting", &while_starting)?;
         row("  of these while unlocking", &while_unlocking)?;
+        row("wall clocks that jumped", &clock_jumps)?;
+        row("answers meddled with", &self.meddling.total())?;
         row("fail points met", &self.points)?;
         row("messages", &self.messages)?;
         row("unknown outcomes retried", &self.unknown)?;
@@ -90,6 +97,7 @@ mod tests {
     fn outcome(findings: Findings) -> Outcome {
         Outcome {
             points: 0,
+            meddling: Meddling::default(),
             seed: 7,
             kills: Kills::default(),
             messages: 3,

@@ -27,6 +27,8 @@ pub(super) enum Aim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) pause: Duration,
+    /// Its wall clock jumps before that.
+    pub(super) jumps: Option<Victim>,
     pub(super) aim: Aim,
     pub(super) victim: Victim,
     /// Killed at the same time.
@@ -61,9 +63,14 @@ impl Step {
             Victim::Relay => RELAY_RECOVERS_MS,
             Victim::Daemon(_) => DAEMON_RECOVERS_MS,
         };
+        let jumps = (below(3, rng) == 0).then(|| match below(daemons + 1, rng) {
+            0 => Victim::Relay,
+            daemon => Victim::Daemon(daemon - 1),
+        });
         let again = (below(4, rng) == 0).then(|| between(0, recovers_ms, rng));
         Self {
             pause,
+            jumps,
             aim,
             victim,
             also,
@@ -122,6 +129,8 @@ mod tests {
             count(|step| step.also.is_some() && step.also != Some(Victim::Relay)),
             count(|step| step.also == Some(Victim::Relay)),
             count(|step| step.again.is_some()),
+            count(|step| step.jumps == Some(Victim::Relay)),
+            count(|step| step.jumps == Some(Victim::Daemon(2))),
         ] {
             assert!(kind > 10, "{kind}");
         }

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::keeper::{Program, Stage};
+use super::wall_clock::WallClock;
 use crate::binaries;
 
 pub(super) const PIN: &str = "29571";
@@ -21,6 +22,7 @@ pub(super) const PIN: &str = "29571";
 pub(super) struct RelayProgram {
     pub(super) state_dir: PathBuf,
     pub(super) address: String,
+    pub(super) clock: WallClock,
 }
 
 impl Program for RelayProgram {
@@ -31,6 +33,7 @@ impl Program for RelayProgram {
             .arg("--state-dir")
             .arg(&self.state_dir)
             .args(["--listen", &self.address, "--log", "info"]);
+        self.clock.set_up(&mut command)?;
         Ok(command)
     }
 
@@ -51,6 +54,7 @@ pub(super) struct DaemonProgram {
     pub(super) state_dir: PathBuf,
     pub(super) socket: PathBuf,
     pub(super) config: PathBuf,
+    pub(super) clock: WallClock,
 }
 
 impl Program for DaemonProgram {
@@ -65,6 +69,7 @@ impl Program for DaemonProgram {
             .arg("--config")
             .arg(&self.config)
             .args(["--log", "info"]);
+        self.clock.set_up(&mut command)?;
         Ok(command)
     }
 

@@ -6,6 +6,8 @@ use connect_api::events::Event;
 use connect_api::messages::MessageState;
 use connect_proto::hash::Digest;
 
+use super::meddler::Meddling;
+
 /// From whom to whom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
@@ -84,4 +86,5 @@ pub struct Record {
     pub restless: Vec<Complaint>,
     /// Fail points that should have been met.
     pub not_met: Vec<Complaint>,
+    pub meddling: Meddling,
 }

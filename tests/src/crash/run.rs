@@ -172,6 +172,7 @@ impl Run {
         record.mailboxes = mailboxes(&database).await?;
         record.unanswered = self.complaints;
         record.not_met = self.not_met;
+        record.meddling = self.ward.meddler.done();
         Ok(record)
     }
 }
@@ -224,6 +225,7 @@ pub async fn run(plan: &Plan, dir: &Path, tell: impl Fn(&str)) -> Result<Outcome
         seed: plan.seed,
         kills,
         points,
+        meddling: record.meddling,
         messages,
         unknown,
         events: u64::try_from(events)?,

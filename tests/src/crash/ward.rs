@@ -1,6 +1,6 @@
 //! A relay and daemons as processes of their own, enrolled and each other's contacts.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -12,10 +12,14 @@ use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
 use connect_relay::clock::Clock;
 use connect_relay::{identity, operator};
-use rand_core::{CryptoRngCore, RngCore};
+use rand_chacha::ChaCha12Rng;
+use rand_core::{CryptoRngCore, RngCore, SeedableRng as _};
 
 use super::keeper::Keeper;
+use super::meddler::Meddler;
 use super::programs::{DaemonProgram, PIN, RelayProgram};
+use super::wall_clock::WallClock;
+use crate::shim;
 
 const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 /// Load is not a person: what it may send in a second is no part of what is looked at.
@@ -28,6 +32,7 @@ pub struct Member {
     pub client: Client,
     pub socket: PathBuf,
     pub(super) keeper: Keeper,
+    pub(super) clock: WallClock,
 }
 
 impl Member {
@@ -45,6 +50,8 @@ impl Member {
 pub struct Ward {
     pub(super) dir: PathBuf,
     pub(super) relay: Keeper,
+    pub(super) relay_clock: WallClock,
+    pub(super) meddler: Meddler,
     pub members: Vec<Member>,
 }
 
@@ -60,17 +67,28 @@ impl Ward {
         let clock = Clock::system();
         let hosts = ["localhost".to_owned()];
         let identity = identity::init(&relay_dir, &hosts, &clock, rng)?;
-        let address = format!("127.0.0.1:{}", free_port(rng)?);
+        let behind = format!("127.0.0.1:{}", free_port(rng)?);
+        let shim = shim::compile("clock", dir)?;
+        let clock_of = |name: &str| WallClock {
+            shim: shim.clone(),
+            offset: dir.join(format!("{name}.clock")),
+        };
+        let address: SocketAddr = format!("127.0.0.1:{}", free_port(rng)?).parse()?;
+        stands_behind(&relay_dir, address)?;
+        let relay_clock = clock_of("relay");
         let program = RelayProgram {
             state_dir: relay_dir.clone(),
-            address: address.clone(),
+            address: behind.clone(),
+            clock: relay_clock.clone(),
         };
         let relay = Keeper::start("relay", &dir.join("relay.log"), program);
         ensure!(relay.is_up().await, "the relay did not start");
+        let chance = ChaCha12Rng::seed_from_u64(rng.next_u64());
+        let meddler = Meddler::start(address, &behind, &relay_dir, chance).await?;
         std::fs::write(dir.join("connectd.toml"), CONFIG)?;
         let mut members = Vec::new();
         for user in &USERS[..daemons] {
-            let member = move_in(dir, user);
+            let member = move_in(dir, user, clock_of(user));
             ensure!(member.keeper.is_up().await, "{user} did not start");
             let code = operator::issue_code(&relay_dir, &user.parse()?, &clock, rng).await?;
             let enroll = EnrollParams {
@@ -92,6 +110,8 @@ impl Ward {
         Ok(Self {
             dir: dir.to_owned(),
             relay,
+            relay_clock,
+            meddler,
             members,
         })
     }
@@ -107,18 +127,32 @@ impl Ward {
     }
 }
 
-fn move_in(dir: &Path, user: &str) -> Member {
+/// As an administrator would tell a relay behind a port forward.
+fn stands_behind(relay_dir: &Path, address: SocketAddr) -> Result<()> {
+    let path = relay_dir.join(connect_relay::settings::FILE);
+    let settings = std::fs::read_to_string(&path)?;
+    let told = settings.replace(
+        "authorities = []",
+        &format!("authorities = [\"{address}\"]"),
+    );
+    ensure!(told != settings, "relay.toml has no authorities to replace");
+    Ok(std::fs::write(&path, told)?)
+}
+
+fn move_in(dir: &Path, user: &str, clock: WallClock) -> Member {
     let socket = dir.join(format!("{user}.sock"));
     let program = DaemonProgram {
         state_dir: dir.join(user),
         socket: socket.clone(),
         config: dir.join("connectd.toml"),
+        clock: clock.clone(),
     };
     Member {
         user: user.to_owned(),
         client: new_client(&socket),
         keeper: Keeper::start(user, &dir.join(format!("{user}.log")), program),
         socket,
+        clock,
     }
 }
 
