@@ -2,14 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use anyhow::{Context as _, Result};
 use connect_core::nonce::Nonce;
 use connect_core::padding::{pad, unpad};
 use connect_core::secret::BoxSecretKey;
 use connect_proto::bundle::{self, Bundle};
 use connect_proto::hash::sha256;
 use connect_proto::ids::{InstallationId, UserId};
-use connect_proto::sign::SignSecretKey;
+use connect_proto::sign::{Purpose, SignSecretKey};
 use connect_proto::{codec, wire};
+
+use crate::fake_relay::operations_key;
 
 const INSTALLATION: [u8; 8] = [4; 8];
 
@@ -162,4 +165,25 @@ impl Mallory {
             ..Default::default()
         }
     }
+}
+
+/// What the relay says of keys that have changed, as its own users are told of it.
+pub fn update(entry: &wire::DirectoryEntry) -> Result<wire::Envelope> {
+    let newest = entry.keys.first().and_then(|key| key.bundle.as_ref());
+    let statement = codec::encode(&wire::ContactUpdateStatement {
+        user_id: entry.user_id.clone(),
+        revision: entry.revision,
+        bundle_digest: bundle::digest(newest.context("a key")?).to_vec(),
+        ..Default::default()
+    });
+    Ok(wire::Envelope {
+        message_id: vec![u8::try_from(entry.revision)?; 16],
+        contact_update: Some(wire::ContactUpdate {
+            signature: operations_key()
+                .sign(Purpose::ContactUpdate, &statement)
+                .to_vec(),
+            statement,
+        }),
+        ..Default::default()
+    })
 }

@@ -4,10 +4,9 @@ use anyhow::{Context as _, Result};
 use connect_api::conversation::Conversation;
 use connect_api::events::EventBody;
 use connect_api::messages::{Delete, Get, Message, MessageParams, MessageState, StateReason};
-use connect_proto::sign::Purpose;
-use connect_proto::{bundle, codec, wire};
-use connect_tests::fake_relay::{Reply, operations_key};
-use connect_tests::mallory::Mallory;
+use connect_proto::wire;
+use connect_tests::fake_relay::Reply;
+use connect_tests::mallory::{Mallory, update};
 use connect_tests::mischief::Story;
 use wire::KeyState;
 use wire::inner::Payload;
@@ -47,27 +46,6 @@ fn text_in(inner: wire::Inner) -> Option<String> {
         Payload::Text(text) => Some(text.body),
         _ => None,
     }
-}
-
-/// What the relay says of keys that have changed, as its own users are told of it.
-fn update(entry: &wire::DirectoryEntry) -> Result<wire::Envelope> {
-    let newest = entry.keys.first().and_then(|key| key.bundle.as_ref());
-    let statement = codec::encode(&wire::ContactUpdateStatement {
-        user_id: entry.user_id.clone(),
-        revision: entry.revision,
-        bundle_digest: bundle::digest(newest.context("a key")?).to_vec(),
-        ..Default::default()
-    });
-    Ok(wire::Envelope {
-        message_id: vec![u8::try_from(entry.revision)?; 16],
-        contact_update: Some(wire::ContactUpdate {
-            signature: operations_key()
-                .sign(Purpose::ContactUpdate, &statement)
-                .to_vec(),
-            statement,
-        }),
-        ..Default::default()
-    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

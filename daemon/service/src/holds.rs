@@ -4,7 +4,6 @@ use connect_store::codes::{RecipientState, StateReason};
 use connect_store::contacts::Contact;
 use connect_store::conversations::{self, Conversation, ConversationRow};
 use connect_store::outbox;
-use connect_store::recipients;
 
 use crate::error::Error;
 use crate::journal::Journal;
@@ -43,15 +42,9 @@ async fn release(
     contact: &Contact,
 ) -> Result<(), Error> {
     for sent in outbox::release_all(journal.tx(), conversation).await? {
-        let is_held = recipients::list(journal.tx(), sent.row)
-            .await?
-            .iter()
-            .any(|known| known.state == RecipientState::Held);
-        if is_held {
-            journal
-                .move_recipient(&sent, &contact.user_id, RecipientState::Queued, None)
-                .await?;
-        }
+        journal
+            .move_recipient(&sent, &contact.user_id, RecipientState::Queued, None)
+            .await?;
     }
     recount(journal).await
 }

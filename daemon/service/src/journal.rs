@@ -105,7 +105,7 @@ impl Journal {
         self.append(&NewEvent::of(kind, self.now_ms)).await
     }
 
-    /// Sets a recipient's state and tells of it.
+    /// Moves a recipient where a way leads there from its present state, and tells of it; leaves it otherwise.
     pub async fn move_recipient(
         &mut self,
         sent: &Sent,
@@ -119,7 +119,9 @@ impl Journal {
             reason,
             changed_ms: self.now_ms,
         };
-        recipients::set(&mut self.tx, sent.row, &recipient).await?;
+        if !recipients::advance(&mut self.tx, sent.row, &recipient).await? {
+            return Ok(());
+        }
         self.append(&NewEvent {
             conversation: Some(sent.conversation),
             user_id: Some(user_id.as_str()),

@@ -52,25 +52,7 @@ pub(crate) async fn apply(
         let Some(sent) = found.filter(|sent| sent.conversation == conversation) else {
             continue;
         };
-        let is_news = recipients::list(journal.tx(), sent.row)
-            .await?
-            .iter()
-            .any(|known| known.user_id == *reader && is_before(known.state, state));
-        if is_news {
-            journal.move_recipient(&sent, reader, state, None).await?;
-        }
+        journal.move_recipient(&sent, reader, state, None).await?;
     }
     Ok(())
-}
-
-/// States only go forward. What was given up and arrived all the same has arrived.
-fn is_before(known: RecipientState, told: RecipientState) -> bool {
-    match known {
-        RecipientState::Queued
-        | RecipientState::Held
-        | RecipientState::Sent
-        | RecipientState::Failed => true,
-        RecipientState::Delivered => told == RecipientState::Read,
-        RecipientState::Read => false,
-    }
 }

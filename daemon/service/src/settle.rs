@@ -138,7 +138,7 @@ async fn move_all(
             recipient.state,
             RecipientState::Queued | RecipientState::Held
         );
-        if is_open && (recipient.state, recipient.reason) != (state, reason) {
+        if is_open {
             journal
                 .move_recipient(&sent, &recipient.user_id, state, reason)
                 .await?;

@@ -29,22 +29,54 @@ pub struct Sent {
     pub timestamp_ms: u64,
 }
 
-pub async fn set(
+/// Every way from one state into another. A receipt may come before the relay's own answer; what was given up and arrived all
+/// the same has arrived; nothing else goes back.
+pub const TRANSITIONS: [(RecipientState, RecipientState); 16] = {
+    use RecipientState::{Delivered, Failed, Held, Queued, Read, Sent};
+    [
+        (Queued, Held),
+        (Queued, Sent),
+        (Queued, Delivered),
+        (Queued, Read),
+        (Queued, Failed),
+        (Held, Queued),
+        (Held, Sent),
+        (Held, Delivered),
+        (Held, Read),
+        (Held, Failed),
+        (Sent, Delivered),
+        (Sent, Read),
+        (Sent, Failed),
+        (Delivered, Read),
+        (Failed, Delivered),
+        (Failed, Read),
+    ]
+};
+
+/// Moves a recipient where `TRANSITIONS` has the way, or gives what is held another reason. Returns whether it did.
+pub async fn advance(
     tx: &mut Tx,
     message: MessageRow,
     recipient: &Recipient,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE recipients SET state = ?, reason = ?, changed_ms = ? WHERE message = ? AND user_id = ?",
+) -> Result<bool, StoreError> {
+    let from: Vec<&str> = TRANSITIONS
+        .iter()
+        .filter(|(_, to)| *to == recipient.state)
+        .map(|(from, _)| from.word())
+        .collect();
+    let moved = sqlx::query(
+        "UPDATE recipients SET state = ?1, reason = ?2, changed_ms = ?3 WHERE message = ?4 AND user_id = ?5
+         AND (state IN (SELECT value FROM json_each(?6)) OR (state = 'held' AND ?1 = 'held' AND reason IS NOT ?2))",
     )
     .bind(recipient.state.word())
     .bind(recipient.reason.map(StateReason::word))
     .bind(int(recipient.changed_ms))
     .bind(message.0)
     .bind(recipient.user_id.as_str())
+    .bind(format!("{from:?}"))
     .execute(tx.connection())
     .await?;
-    Ok(())
+    Ok(moved.rows_affected() > 0)
 }
 
 pub async fn list(tx: &mut Tx, message: MessageRow) -> Result<Vec<Recipient>, StoreError> {

@@ -225,7 +225,11 @@ async fn recipients_keep_their_state_and_reason() {
     assert_eq!(listed, [recipient.clone()]);
     recipient.state = RecipientState::Failed;
     recipient.reason = Some(StateReason::Expired);
-    recipients::set(&mut tx, message, &recipient).await.unwrap();
+    assert!(
+        recipients::advance(&mut tx, message, &recipient)
+            .await
+            .unwrap()
+    );
     tx.commit().await.unwrap();
     let listed = messages::list(&store, bob, From::Newest, 5).await.unwrap();
     assert_eq!(listed[0].recipients, [recipient.clone()]);
@@ -247,5 +251,63 @@ async fn sequences_rise_per_conversation() {
         let (found, sequence) = next.unwrap();
         assert_eq!(sequence, expected);
         assert_eq!(found == row, name == "bob");
+    }
+}
+
+/// From each state into each: what `TRANSITIONS` has is done, and nothing else.
+#[tokio::test]
+async fn a_recipient_goes_no_other_way_than_the_table_has() {
+    use RecipientState::{Queued, Sent};
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let at = |state| Recipient {
+        user_id: user("bob"),
+        state,
+        reason: None,
+        changed_ms: 1,
+    };
+    let mut number = 0;
+    for &from in RecipientState::ALL {
+        for &to in RecipientState::ALL {
+            number += 1;
+            let message = send(&mut tx, bob, number, Ok(b"a")).await;
+            if from != Queued {
+                recipients::advance(&mut tx, message, &at(from))
+                    .await
+                    .unwrap();
+            }
+            let is_a_way = recipients::TRANSITIONS.contains(&(from, to));
+            let moved = recipients::advance(&mut tx, message, &at(to))
+                .await
+                .unwrap();
+            assert_eq!(moved, is_a_way, "{from:?} to {to:?}");
+            let now = recipients::list(&mut tx, message).await.unwrap()[0].state;
+            assert_eq!(now, if moved { to } else { from }, "{from:?} to {to:?}");
+        }
+    }
+    assert_eq!(number, 36);
+    assert!(!recipients::TRANSITIONS.contains(&(Sent, Queued)));
+}
+
+#[tokio::test]
+async fn what_is_held_for_another_reason_is_told_so() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let message = send(&mut tx, bob, 1, Ok(b"a")).await;
+    for (reason, is_news) in [
+        (StateReason::MailboxFull, true),
+        (StateReason::MailboxFull, false),
+        (StateReason::KeyRevoked, true),
+    ] {
+        let held = Recipient {
+            user_id: user("bob"),
+            state: RecipientState::Held,
+            reason: Some(reason),
+            changed_ms: 1,
+        };
+        let moved = recipients::advance(&mut tx, message, &held).await.unwrap();
+        assert_eq!(moved, is_news, "{reason:?}");
     }
 }
