@@ -181,6 +181,10 @@ impl FakeRelay {
         self.shared.until(|state| state.sent.first().cloned()).await
     }
 
+    pub fn acknowledged_so_far(&self) -> usize {
+        self.shared.with(|state| state.acknowledged.len())
+    }
+
     /// Waits until so many envelopes are acknowledged, and returns their numbers.
     pub async fn acknowledged(&self, count: usize) -> Vec<u64> {
         let enough = |state: &mut State| {

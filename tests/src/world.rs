@@ -18,7 +18,6 @@ use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
 use connect_client::error::CallError;
 use connect_client::events::EventStream;
-use connect_core::secret::DatabaseKey;
 use connect_ipc::socket::Audience;
 use connect_relay::relay::{Relay, RelayConfig};
 use connect_relay::{clock as relay_clock, identity, operator};
@@ -26,9 +25,7 @@ use connect_service::chance::Chance;
 use connect_service::clock::Clock;
 use connect_service::upkeep;
 use connect_store::database::Store;
-use connect_vault::attempts::host_boot_time;
-use connect_vault::keystore::Keystore;
-use connect_vault::vault::{KdfCost, Vault};
+use connect_vault::vault::KdfCost;
 use connectd::config::Config;
 use connectd::lifecycle::{self, Daemon};
 use connectd::limits::Limits;
@@ -36,6 +33,8 @@ use tempfile::TempDir;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
+
+use crate::apart;
 
 pub const PIN: &str = "29571";
 /// With a daemon that does not end.
@@ -237,7 +236,7 @@ impl Person {
         let config = Config {
             state_dir: self.state_dir.clone(),
             endpoint: self.endpoint.clone(),
-            keystore: self.keystore(),
+            keystore: apart::keystore(&self.state_dir),
             owner_uids: Vec::new(),
             audience: Audience::User,
             limits: self.limits.clone(),
@@ -281,17 +280,7 @@ impl Person {
     /// The database itself, while the daemon is stopped.
     pub async fn database(&self) -> Result<Store> {
         ensure!(self.daemon.is_none(), "the daemon has it");
-        let account = self.state_dir.join("account");
-        let vault = Vault::new(&account, self.keystore(), KdfCost::for_tests());
-        let keys = vault.unlock(PIN, &host_boot_time()?)?;
-        let key = DatabaseKey::from_bytes(keys.database_key.expose());
-        Ok(Store::open(&account.join("messages.db"), key).await?)
-    }
-
-    fn keystore(&self) -> Keystore {
-        Keystore::File {
-            directory: self.state_dir.join("keystore"),
-        }
+        apart::database(&self.state_dir).await
     }
 
     pub fn conversation(&self) -> Conversation {

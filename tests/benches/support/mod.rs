@@ -1,6 +1,8 @@
 //! Measuring in turn: ours and the yardstick in the same minute, several rounds, and the ratio of the medians.
 #![expect(unreachable_pub, reason = "each bench is a crate of its own")]
 
+pub mod long;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -88,4 +90,10 @@ pub fn heading(title: &str) {
 pub fn row(what: &str, ours: f64, yardstick: f64, unit: &str, reach: &str) {
     let ratio = ours / yardstick;
     println!("{what:<46} {ours:>7.1} {unit:<2} {yardstick:>7.1} {unit:<2} {ratio:>6.2}  {reach}");
+}
+
+/// A figure that has no yardstick.
+#[expect(clippy::print_stdout, reason = "a bench prints")]
+pub fn note(what: &str, figure: f64, unit: &str) {
+    println!("{what:<46} {figure:>7.2} {unit}");
 }
