@@ -1,6 +1,6 @@
 //! What an opened message does here, within the transaction of its page (D12, D19).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use connect_core::inbound::Opened;
 use connect_core::message::{self, MessageRef, Payload, ReceiptKind, Text};
@@ -29,6 +29,8 @@ pub(crate) struct Intake<'s> {
     senders: &'s Senders,
     streams: Streams,
     conversations: BTreeMap<UserId, ConversationRow>,
+    /// What became of the texts that `take` has not come to yet.
+    stored: VecDeque<(Stored, Option<u64>)>,
     /// Messages that are new here, by author: receipts go out for them.
     arrived: BTreeMap<UserId, Vec<MessageRef>>,
     /// Some amendments wait for their message.
@@ -48,11 +50,30 @@ impl<'s> Intake<'s> {
             senders,
             streams: Streams::default(),
             conversations: BTreeMap::new(),
+            stored: VecDeque::new(),
             arrived: BTreeMap::new(),
             has_early: amendments::has_early(journal.tx()).await?,
         })
     }
 
+    /// Stores the texts of a page together, in its order. What they lead to is `take`'s.
+    pub(crate) async fn store(
+        &mut self,
+        journal: &mut Journal,
+        page: impl Iterator<Item = &Opened>,
+    ) -> Result<(), Error> {
+        let mut texts = Vec::new();
+        for opened in page {
+            if let Payload::Text(text) = &opened.payload {
+                let row = self.conversation(journal, &opened.sender).await?;
+                texts.push(new_message(opened, row, text, journal.now_ms()));
+            }
+        }
+        self.stored = received::add_messages(journal.tx(), &texts).await?.into();
+        Ok(())
+    }
+
+    /// Called with each message of the page, in the same order.
     pub(crate) async fn take(
         &mut self,
         journal: &mut Journal,
@@ -64,7 +85,7 @@ impl<'s> Intake<'s> {
                 tell_typing(journal, opened, row, *active).await?;
                 return Ok(Taken::Well);
             }
-            Payload::Text(text) => self.store_text(journal, opened, row, text).await?,
+            Payload::Text(text) => self.take_text(journal, opened, row, text).await?,
             payload => {
                 let stored = note_control(journal, opened, payload).await?;
                 if stored == Stored::New {
@@ -107,26 +128,16 @@ impl<'s> Intake<'s> {
         Ok(row)
     }
 
-    async fn store_text(
+    async fn take_text(
         &mut self,
         journal: &mut Journal,
         opened: &Opened,
         row: ConversationRow,
         text: &Text,
     ) -> Result<Stored, Error> {
-        let new = NewMessage {
-            conversation: row,
-            sender: &opened.sender,
-            message_id: opened.message_id,
-            timestamp_ms: opened.timestamp_ms,
-            stored_ms: journal.now_ms(),
-            installation_id: opened.installation_id,
-            sequence: opened.sequence,
-            retired_key: opened.retired_key,
-            text: &text.body,
-            reply_to: text.reply_to.as_ref().map(|reference| reference.message_id),
-        };
-        let (stored, event) = received::add_message(journal.tx(), &new).await?;
+        let new = new_message(opened, row, text, journal.now_ms());
+        let stored = self.stored.pop_front();
+        let (stored, event) = stored.ok_or(Error::Internal("a text that was not stored"))?;
         let Some(event) = event else {
             return Ok(stored);
         };
@@ -196,6 +207,26 @@ impl<'s> Intake<'s> {
         };
         self.has_early = true;
         amend::apply(journal, &opened.sender, row, target.message_id, amendment).await
+    }
+}
+
+fn new_message<'a>(
+    opened: &'a Opened,
+    conversation: ConversationRow,
+    text: &'a Text,
+    stored_ms: u64,
+) -> NewMessage<'a> {
+    NewMessage {
+        conversation,
+        sender: &opened.sender,
+        message_id: opened.message_id,
+        timestamp_ms: opened.timestamp_ms,
+        stored_ms,
+        installation_id: opened.installation_id,
+        sequence: opened.sequence,
+        retired_key: opened.retired_key,
+        text: &text.body,
+        reply_to: text.reply_to.as_ref().map(|reference| reference.message_id),
     }
 }
 

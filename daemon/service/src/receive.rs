@@ -49,14 +49,21 @@ pub(crate) async fn take_in(unlocked: &Arc<Unlocked>, page: Vec<Piece>) -> Resul
         acks: Vec::with_capacity(envelopes.len()),
         is_incomplete: false,
     };
+    // Opened before the transaction begins: nobody waits for the boxes.
+    let judged: Vec<_> = envelopes
+        .iter()
+        .filter(|envelope| !waits(unlocked, envelope, &senders, &unanswered))
+        .map(|envelope| (envelope, judge(unlocked, envelope, &senders)))
+        .collect();
+    page.is_incomplete = judged.len() < envelopes.len();
     let mut journal = Journal::begin(unlocked).await?;
     let mut intake = Intake::begin(&mut journal, &senders).await?;
-    for envelope in &envelopes {
-        if waits(unlocked, envelope, &senders, &unanswered) {
-            page.is_incomplete = true;
-            continue;
-        }
-        let verdict = judge(unlocked, envelope, &senders);
+    let opened = judged.iter().filter_map(|(_, verdict)| match verdict {
+        Verdict::Message(opened) => Some(opened),
+        _ => None,
+    });
+    intake.store(&mut journal, opened).await?;
+    for (envelope, verdict) in judged {
         carry_out(&mut journal, &mut intake, envelope, verdict).await?;
         page.acks.push(wire::AckEntry {
             queue_seq: envelope.queue_seq,

@@ -1,5 +1,7 @@
 //! What came in: every (sender, message id) once, whatever it carries (D12).
 
+use std::collections::BTreeMap;
+
 use connect_proto::hash::Digest;
 use connect_proto::ids::{MessageId, UserId};
 use sqlx::Row as _;
@@ -10,7 +12,7 @@ use crate::database::Tx;
 use crate::error::StoreError;
 use crate::new::NewMessage;
 use crate::place::MessageRow;
-use crate::row::int;
+use crate::row::{bytes, int, text, uint};
 
 /// What became of storing what came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,75 @@ pub async fn add_message(
         return Ok((Stored::New, Some(event)));
     }
     Ok((repeat_or_conflict(tx, new).await?, None))
+}
+
+/// The same for the messages of a page, in one trip however many they are.
+pub async fn add_messages(
+    tx: &mut Tx,
+    new: &[NewMessage<'_>],
+) -> Result<Vec<(Stored, Option<u64>)>, StoreError> {
+    // SQLite ends a text from JSON at a NUL.
+    if new.len() < 2 || new.iter().any(|new| new.text.contains('\0')) {
+        let mut all = Vec::with_capacity(new.len());
+        for new in new {
+            all.push(add_message(tx, new).await?);
+        }
+        return Ok(all);
+    }
+    let rows = sqlx::query(
+        "INSERT INTO messages (conversation, sender, message_id, outgoing, timestamp_ms, stored_ms,
+             installation_id, sequence, retired_key, text, reply_to, unread)
+         SELECT value->>0, value->>1, unhex(value->>2), FALSE, value->>3, value->>4, unhex(value->>5), value->>6,
+             value->>7, value->>8, unhex(value->>9), TRUE FROM json_each(?)
+         WHERE NOT EXISTS (SELECT 1 FROM received_controls
+             WHERE message_id = unhex(value->>2) AND sender = value->>1)
+         ON CONFLICT DO NOTHING RETURNING sender, message_id;
+         INSERT INTO events (at_ms, kind, conversation, user_id, message_id)
+         SELECT stored_ms, ?, conversation, sender, message_id FROM messages
+         WHERE id > (SELECT last_insert_rowid() - changes() WHERE changes() > 0) ORDER BY id RETURNING event_id",
+    )
+    .bind(as_json(new))
+    .bind(EventKind::MessageReceived.word())
+    .fetch_all(tx.connection())
+    .await?;
+    // As many messages as events, in the same order.
+    let (messages, events) = rows.split_at(rows.len() / 2);
+    let mut added = BTreeMap::new();
+    for (message, event) in messages.iter().zip(events) {
+        let id = MessageId::from_bytes(bytes(message, "message_id")?);
+        added.insert(
+            (text(message, "sender")?.to_owned(), id),
+            uint(event, "event_id")?,
+        );
+    }
+    let mut all = Vec::with_capacity(new.len());
+    for message in new {
+        // What comes twice in a page is new once.
+        match added.remove(&(message.sender.to_string(), message.message_id)) {
+            Some(event) => all.push((Stored::New, Some(event))),
+            None => all.push((repeat_or_conflict(tx, message).await?, None)),
+        }
+    }
+    Ok(all)
+}
+
+fn as_json(new: &[NewMessage<'_>]) -> String {
+    let row = |new: &NewMessage<'_>| {
+        serde_json::json!([
+            new.conversation.0,
+            new.sender.as_str(),
+            hex::encode(new.message_id.as_bytes()),
+            int(new.timestamp_ms),
+            int(new.stored_ms),
+            hex::encode(new.installation_id.as_bytes()),
+            int(new.sequence),
+            new.retired_key,
+            new.text,
+            new.reply_to.map(|id| hex::encode(id.as_bytes())),
+        ])
+    };
+    let rows: serde_json::Value = new.iter().map(row).collect();
+    rows.to_string()
 }
 
 /// A message that was edited since is compared by its first text.

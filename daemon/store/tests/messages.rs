@@ -5,6 +5,7 @@ mod support;
 use connect_proto::ids::InstallationId;
 use connect_store::amendments::{self, Amended, Amendment};
 use connect_store::conversations::{self, Conversation};
+use connect_store::events;
 use connect_store::messages::{self, From};
 use connect_store::order::{self, Gap, Mark, Patience, Stream};
 use connect_store::received::{self, Stored};
@@ -237,4 +238,68 @@ async fn an_amendment_waits_for_its_message() {
     tx.commit().await.unwrap();
     let found = messages::find(&store, id(2)).await.unwrap().unwrap();
     assert_eq!((found.text.as_str(), found.edited_ms), ("third", Some(4)));
+}
+
+/// Everything that is told of a page once it is stored.
+#[expect(clippy::unwrap_used, reason = "a test's helper")]
+async fn told_of(
+    texts: &[&str],
+    as_a_page: bool,
+) -> (Vec<(Stored, Option<u64>)>, String, Vec<u64>) {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let row = with(&mut tx, "bob").await;
+    let bob = user("bob");
+    received::add_control(&mut tx, &bob, id(9), &[1; 32], 1)
+        .await
+        .unwrap();
+    let numbered = (1..).zip(texts);
+    let mut page: Vec<_> = numbered.map(|(n, text)| new(row, &bob, n, text)).collect();
+    page[1].reply_to = Some(id(1));
+    // The same once more, another under its id, and the id of something else.
+    page.extend([new(row, &bob, 1, texts[0]), new(row, &bob, 1, "other")]);
+    page.push(new(row, &bob, 9, "control"));
+    let stored = if as_a_page {
+        received::add_messages(&mut tx, &page).await.unwrap()
+    } else {
+        let mut stored = Vec::new();
+        for new in &page {
+            stored.push(received::add_message(&mut tx, new).await.unwrap());
+        }
+        stored
+    };
+    tx.commit().await.unwrap();
+    let kept = messages::list(&store, row, From::Newest, 50).await.unwrap();
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|kept| {
+            (
+                kept.message_id,
+                &kept.text,
+                kept.reply_to,
+                kept.timestamp_ms,
+            )
+        })
+        .collect();
+    let events = events::list(&store, 0, 50).await.unwrap();
+    let events = events.iter().map(|event| event.event_id).collect();
+    (stored, format!("{kept:?}"), events)
+}
+
+/// The same messages, the same events in the same order, the same answers.
+#[tokio::test]
+async fn a_page_is_stored_as_its_messages_would_be_one_by_one() {
+    for texts in [
+        ["first", "with \" and \\ and \u{1f9e1}\n", "last"],
+        ["first", "with a \0 in it", "last"],
+    ] {
+        let page = told_of(&texts, true).await;
+        assert_eq!(page, told_of(&texts, false).await);
+        let outcomes: Vec<_> = page.0.iter().map(|(stored, _)| *stored).collect();
+        assert_eq!(outcomes[..3], [Stored::New; 3]);
+        let rest = [Stored::Repeat, Stored::Conflict, Stored::Conflict];
+        assert_eq!(outcomes[3..], rest);
+        assert_eq!(page.2, [1, 2, 3]);
+        assert!(page.1.contains(&format!("{:?}", texts[1])), "{}", page.1);
+    }
 }
