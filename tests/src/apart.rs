@@ -1,6 +1,6 @@
 //! A daemon of a world that is a process of its own, so that it can be killed and its disk can fail it alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -57,6 +57,10 @@ impl Apart {
         let enrollment = world.enrollment(name).await?;
         apart.client.call::<Enroll>(enrollment).await?;
         Ok(apart)
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
     }
 
     pub fn start(&mut self) -> Result<()> {

@@ -8,6 +8,7 @@ use connect_ipc::socket::{ListenError, listen};
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
 use connect_service::session::{self, Session};
+use connect_vault::keystore::KeystoreError;
 use connect_vault::vault::KdfCost;
 use rand_core::RngCore as _;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,8 @@ use crate::{accept, rpc};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error("the keystore: {0}")]
+    Keystore(#[from] KeystoreError),
     #[error(transparent)]
     Instance(#[from] InstanceError),
     #[error("the socket {path}: {error}")]
@@ -48,6 +51,7 @@ pub async fn start(
     clock: Clock,
     mut chance: Chance,
 ) -> Result<Daemon, StartError> {
+    config.keystore.check_given()?;
     let instance = Instance::take(&config.state_dir)?;
     let first_ref = chance.next_u64();
     let session = Arc::new(Session::new(

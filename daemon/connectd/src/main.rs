@@ -145,6 +145,7 @@ async fn live(config: config::Config) -> Result<(), Stop> {
 
 fn exit_code(error: &StartError) -> sysexits::ExitCode {
     match error {
+        StartError::Keystore(_) => sysexits::ExitCode::Config,
         StartError::Instance(_) | StartError::Listen { .. } => sysexits::ExitCode::Unavailable,
         StartError::Methods => sysexits::ExitCode::Software,
         StartError::Io(_) => sysexits::ExitCode::IoErr,

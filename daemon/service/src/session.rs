@@ -273,7 +273,7 @@ fn from_unlock(error: UnlockError) -> Error {
             attempts_left: 0,
         },
         UnlockError::NotEnrolled => Error::NotEnrolled,
-        UnlockError::Keystore => Error::KeystoreUnavailable,
+        UnlockError::Keystore(trouble) => Error::KeystoreUnavailable(trouble),
         UnlockError::Damaged => Error::StorageFailed("sealed keys"),
         UnlockError::Full => Error::StorageFull,
         UnlockError::Storage => Error::StorageFailed("key files"),

@@ -144,7 +144,7 @@ async fn seal_keys(
 fn from_vault(error: VaultError) -> Error {
     match error {
         VaultError::Pin(refused) => refused_pin(refused),
-        VaultError::Keystore => Error::KeystoreUnavailable,
+        VaultError::Keystore(trouble) => Error::KeystoreUnavailable(trouble),
         VaultError::Full => Error::StorageFull,
         VaultError::Exists | VaultError::Damaged | VaultError::Storage => {
             Error::StorageFailed("key files")
