@@ -207,6 +207,12 @@ async fn lock_and_follow(reader: &mut Reader) -> Result<()> {
         .refused("session.unlock", json!({"pin": "00000"}), "wrong_pin")
         .await?;
     reader.call("session.unlock", json!({"pin": PIN})).await?;
+    let short = json!({"pin": PIN, "new_pin": "1"});
+    reader
+        .refused("session.change_pin", short, "invalid")
+        .await?;
+    let same = json!({"pin": PIN, "new_pin": PIN});
+    reader.call("session.change_pin", same).await?;
     reader
         .refused("contacts.get", json!({"user_id": "nobody"}), "not_found")
         .await?;

@@ -31,6 +31,7 @@ mod holds;
 mod indexing;
 mod intake;
 mod ordering;
+mod pin;
 mod receipts;
 mod seal;
 mod senders;

@@ -255,7 +255,7 @@ pub(crate) async fn open_vault(vault: Vault, pin: Zeroizing<String>) -> Result<K
         .map_err(|_| Error::Internal("unlocking ended early"))?
 }
 
-fn from_unlock(error: UnlockError) -> Error {
+pub(crate) fn from_unlock(error: UnlockError) -> Error {
     match error {
         UnlockError::WrongPin {
             retry_after_ms,
