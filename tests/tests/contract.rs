@@ -107,6 +107,7 @@ async fn every_method_of_the_table_is_registered_and_no_other() -> Result<()> {
         state_dir: dir.path().to_owned(),
         keystore: Keystore::Passphrase,
         kdf_cost: KdfCost::for_tests(),
+        idle_lock_ms: None,
     };
     let session = Arc::new(Session::new(config, Clock::system(), Chance::system()));
     let context = Context::new(session, Limits::default(), Vec::new(), 0);

@@ -186,6 +186,7 @@ mod tests {
             ("calls = 0", "calls"),
             ("line_in = 4611686018427387904", "line_in"),
             ("call_s = 0", "call_s"),
+            ("idle_lock_s = 90000", "idle_lock_s"),
             ("stalled_s = 9000000000000000000", "stalled_s"),
             ("send_burst = 0", "send_burst"),
         ] {

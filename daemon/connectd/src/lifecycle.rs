@@ -7,6 +7,7 @@ use connect_ipc::endpoint::Endpoint;
 use connect_ipc::socket::{ListenError, listen};
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
+use connect_service::idle;
 use connect_service::session::{self, Session};
 use connect_vault::keystore::KeystoreError;
 use connect_vault::vault::KdfCost;
@@ -59,6 +60,7 @@ pub async fn start(
             state_dir: config.state_dir,
             keystore: config.keystore,
             kdf_cost,
+            idle_lock_ms: config.limits.idle_lock_ms(),
         },
         clock,
         chance,
@@ -79,6 +81,7 @@ pub async fn start(
     let ending = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(accept::run(listener, context, methods, ending.clone()));
+    tasks.spawn(idle::run(Arc::clone(&session), ending.clone()));
     tasks.close();
     Ok(Daemon {
         endpoint: config.endpoint,

@@ -10,6 +10,7 @@ pub mod enroll;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod idle;
 pub mod journal;
 pub mod messages;
 pub mod outbox;
