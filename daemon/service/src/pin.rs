@@ -8,6 +8,17 @@ use crate::error::{Error, Reason};
 use crate::session::{Session, from_unlock};
 
 impl Session {
+    /// For an administrator: attempts are counted from the beginning again (D23). Opens nothing.
+    pub fn reset_attempts(&self) -> Result<(), Error> {
+        let vault = self.vault(&self.account_dir());
+        if !vault.exists() {
+            return Err(Error::NotEnrolled);
+        }
+        vault
+            .reset_attempts()
+            .map_err(|error| from_vault(error, "pin"))
+    }
+
     /// The old PIN is an attempt like any other, also while the session is open (D23).
     pub async fn change_pin(
         &self,
