@@ -2,6 +2,8 @@
 //!
 //! `ENVELOPES` and `MESSAGES` in the environment make backlog and history shorter or longer.
 
+#[path = "support/long.rs"]
+mod long;
 #[expect(dead_code, reason = "other benches use the rest of it")]
 mod support;
 
@@ -16,9 +18,9 @@ use connect_tests::fake_relay::{FakeRelay, Reply};
 use connect_tests::mallory::Mallory;
 use connect_tests::shim;
 use connect_tests::world::World;
+use long::{Language, index, write};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
-use support::long::{Language, index, write};
 use support::{Samples, heading, note, row};
 use tokio::time::Instant;
 

@@ -2,6 +2,8 @@
 //!
 //! `MESSAGES` in the environment makes the history shorter or longer.
 
+#[path = "support/long.rs"]
+mod long;
 #[expect(dead_code, reason = "here both run in every round")]
 mod support;
 
@@ -14,9 +16,9 @@ use connect_store::messages::{self, From};
 use connect_store::retention;
 use connect_store::search::query::Query;
 use connect_store::search::{self, Wanted};
+use long::{CONVERSATIONS, Language, WORDS, index, write};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
-use support::long::{CONVERSATIONS, Language, WORDS, index, write};
 use support::{Samples, heading, row};
 use tokio::time::Instant;
 

@@ -89,6 +89,10 @@ impl Apart {
         log_file(&self.socket)
     }
 
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     pub fn start(&mut self) -> Result<()> {
         let config = Some(self.config.as_path());
         let environment = &self.environment;

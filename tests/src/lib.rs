@@ -7,6 +7,7 @@ pub mod crash;
 pub mod disks;
 pub mod fake_relay;
 pub mod hsalsa;
+pub mod keyring;
 pub mod mallory;
 pub mod mischief;
 pub mod processes;

@@ -107,6 +107,7 @@ async fn every_method_of_the_table_is_registered_and_no_other() -> Result<()> {
         state_dir: dir.path().to_owned(),
         keystore: Keystore::Passphrase,
         kdf_cost: KdfCost::for_tests(),
+        idle_lock_ms: None,
     };
     let session = Arc::new(Session::new(config, Clock::system(), Chance::system()));
     let context = Context::new(session, Limits::default(), Vec::new(), 0);
@@ -207,6 +208,12 @@ async fn lock_and_follow(reader: &mut Reader) -> Result<()> {
         .refused("session.unlock", json!({"pin": "00000"}), "wrong_pin")
         .await?;
     reader.call("session.unlock", json!({"pin": PIN})).await?;
+    let short = json!({"pin": PIN, "new_pin": "1"});
+    reader
+        .refused("session.change_pin", short, "invalid")
+        .await?;
+    let same = json!({"pin": PIN, "new_pin": PIN});
+    reader.call("session.change_pin", same).await?;
     reader
         .refused("contacts.get", json!({"user_id": "nobody"}), "not_found")
         .await?;

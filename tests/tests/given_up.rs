@@ -29,6 +29,7 @@ async fn session(world: &World, name: &str) -> Result<Arc<Session>> {
         },
         state_dir,
         kdf_cost: KdfCost::for_tests(),
+        idle_lock_ms: None,
     };
     let session = Arc::new(Session::new(config, Clock::system(), Chance::system()));
     let params = world.enrollment(name).await?;

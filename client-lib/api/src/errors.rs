@@ -64,7 +64,7 @@ codes! {
     Internal = -32050 "internal" "The daemon failed: look for the ref in its log",
 }
 
-/// Why a parameter is not allowed.
+/// Why a parameter is not allowed, or a keystore does not give its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -80,6 +80,24 @@ pub enum Reason {
     NotSupported,
     AlreadyEnrolled,
     Expired,
+    /// The keys were sealed with another keystore than the one that is configured.
+    OtherKeystore,
+    /// The keystore does not have the secret of these keys.
+    SecretMissing,
+    /// Others can read the keystore's secret.
+    SecretExposed,
+    SecretDamaged,
+    KeyringLocked,
+    /// There is no default keyring.
+    NoKeyring,
+    /// No keyring answers on the session bus.
+    NoKeyringService,
+    /// The keyring did not answer within 5 s.
+    NoAnswer,
+    /// The service manager passed no credential.
+    NoCredential,
+    /// The daemon's log tells more.
+    Failed,
 }
 
 /// What an error carries beside its code: `error.data` of the answer.

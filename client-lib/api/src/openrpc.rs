@@ -24,6 +24,7 @@ macro_rules! for_each_method {
         $do!(rpc::Discover);
         $do!(session::Unlock);
         $do!(session::Lock);
+        $do!(session::ChangePin);
         $do!(account::Enroll);
         $do!(account::Get);
         $do!(contacts::Add);

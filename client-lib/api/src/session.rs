@@ -42,6 +42,14 @@ pub struct UnlockParams {
     pub pin: Pin,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePinParams {
+    /// The one in force. A wrong one counts as an attempt to unlock.
+    pub pin: Pin,
+    pub new_pin: Pin,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateAnswer {
     pub state: State,
@@ -54,4 +62,8 @@ method! {
 method! {
     /// Wipes the keys from memory and closes the database.
     Lock = "session.lock"(Nothing) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled
+}
+method! {
+    /// Seals the keys under another PIN or passphrase. Answered once only the new one opens them; the session stays open.
+    ChangePin = "session.change_pin"(ChangePinParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Unlocked
 }

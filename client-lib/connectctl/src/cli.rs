@@ -39,6 +39,8 @@ mod tests {
             "connectctl account enroll --relay https://r --relay-pin sha256/a --relay-pin sha256/b --code-file - --name N \
              --profession P --organisation O --user-id U --replace-existing-installation",
             "connectctl account show --json",
+            "connectctl change-pin",
+            "connectctl change-pin --pin-file F --new-pin-file -",
             "connectctl contacts add U",
             "connectctl contacts list --all",
             "connectctl send U text --socket S",

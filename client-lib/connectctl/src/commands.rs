@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod call;
+pub(crate) mod change_pin;
 pub(crate) mod completions;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Health(health::Health),
     /// Open the keys with the PIN or passphrase.
     Unlock(unlock::Unlock),
+    /// Seal the keys under another PIN or passphrase.
+    ChangePin(change_pin::ChangePin),
     /// Wipe the keys from the daemon's memory.
     Lock(lock::Lock),
     /// This daemon's own account.
@@ -68,6 +71,7 @@ pub(crate) async fn run(
         Command::Hello(args) => hello::run(args, context).await,
         Command::Health(args) => health::run(args, context).await,
         Command::Unlock(args) => unlock::run(args, context).await,
+        Command::ChangePin(args) => change_pin::run(args, context).await,
         Command::Lock(args) => lock::run(args, context).await,
         Command::Account(args) => account::run(args, context).await,
         Command::Contacts(args) => contacts::run(args, context).await,

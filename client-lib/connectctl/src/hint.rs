@@ -53,7 +53,7 @@ fn daemon(code: ErrorCode, data: &ErrorData) -> Option<String> {
             "someone may be in between. Do not go on: ask the relay's operator for its current pins".into()
         }
         ErrorCode::StorageFull => "free some space; nothing that was acknowledged is lost".into(),
-        ErrorCode::KeystoreUnavailable => "is the keyring running and unlocked?".into(),
+        ErrorCode::KeystoreUnavailable => keystore(data),
         ErrorCode::MethodNotFound => "see what there is: connectctl openrpc".into(),
         ErrorCode::StorageFailed | ErrorCode::Internal if !data.r#ref.is_empty() => {
             format!("look for {} in the daemon's log", data.r#ref)
@@ -74,6 +74,32 @@ fn wrong_pin(data: &ErrorData) -> String {
         Some(wait) if wait > 0 => format!("{attempts}; the next one in {}", time::duration(wait)),
         _ => attempts,
     }
+}
+
+fn keystore(data: &ErrorData) -> String {
+    match data.reason {
+        Some(Reason::OtherKeystore) => {
+            "the keys were sealed with another keystore: set keystore.kind in connectd.toml back to it, and restart connectd"
+        }
+        Some(Reason::SecretMissing) => {
+            "the keystore does not have the secret of these keys: bring it back from where it was"
+        }
+        Some(Reason::SecretExposed) => "others can read the keystore's secret: take the rights away from them",
+        Some(Reason::SecretDamaged) => "the keystore's secret is damaged: bring it back from where it was",
+        Some(Reason::KeyringLocked) => {
+            "the keyring is locked: log in to the desktop, or unlock it in its password manager; then try again"
+        }
+        Some(Reason::NoKeyring) => "there is no default keyring: make one in the desktop's password manager",
+        Some(Reason::NoKeyringService) => {
+            "no keyring answers on the daemon's session bus: is gnome-keyring-daemon (or KWallet, or KeePassXC) running?"
+        }
+        Some(Reason::NoAnswer) => "the keyring did not answer in time: try again",
+        Some(Reason::NoCredential) => {
+            "the service manager passed no credential: see `systemd-credential` in docs/operating.md"
+        }
+        _ => return format!("look for {} in the daemon's log", data.r#ref),
+    }
+    .into()
 }
 
 fn in_a_while(data: &ErrorData) -> String {
@@ -101,6 +127,17 @@ fn invalid(data: &ErrorData) -> Option<String> {
             );
         }
         Reason::Expired => "has expired",
+        // They are not about a parameter.
+        Reason::OtherKeystore
+        | Reason::SecretMissing
+        | Reason::SecretExposed
+        | Reason::SecretDamaged
+        | Reason::KeyringLocked
+        | Reason::NoKeyring
+        | Reason::NoKeyringService
+        | Reason::NoAnswer
+        | Reason::NoCredential
+        | Reason::Failed => return None,
     };
     Some(format!(
         "{} {reason}",
@@ -146,6 +183,22 @@ mod tests {
         );
         let away = CallError::Unreachable(ConnectError::NotRunning);
         assert!(next_step(&away.into()).unwrap().contains("start connectd"));
+    }
+
+    #[test]
+    fn a_keystore_says_what_to_do_about_it() {
+        let hint = |reason| {
+            let told = ErrorData {
+                reason,
+                ..data(ErrorCode::KeystoreUnavailable)
+            };
+            daemon(ErrorCode::KeystoreUnavailable, &told).unwrap()
+        };
+        assert!(hint(Some(Reason::KeyringLocked)).contains("unlock it"));
+        assert!(hint(Some(Reason::NoCredential)).contains("systemd-credential"));
+        for unknown in [Some(Reason::Failed), None] {
+            assert!(hint(unknown).contains("r-1"));
+        }
     }
 
     #[test]

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use connect_ipc::endpoint::Endpoint;
 use connect_ipc::socket::Audience;
-use connect_vault::keystore::{Keystore, KeystoreKind};
+use connect_vault::keystore::{Keystore, KeystoreKind, UnknownKeystore};
 use serde::Deserialize;
 
+use crate::config::keystore::KeystoreSection;
 use crate::limits::Limits;
 use crate::places;
+
+mod keystore;
 
 const MAX_FILE: u64 = 1 << 20;
 
@@ -21,22 +24,6 @@ struct File {
     keystore: KeystoreSection,
     access: AccessSection,
     limits: Limits,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct KeystoreSection {
-    kind: String,
-    directory: Option<PathBuf>,
-}
-
-impl Default for KeystoreSection {
-    fn default() -> Self {
-        Self {
-            kind: KeystoreKind::File.name().to_owned(),
-            directory: None,
-        }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -69,8 +56,15 @@ pub enum ConfigError {
         line: usize,
         message: String,
     },
-    #[error("keystore.kind is \"passphrase\" or \"file\"")]
-    Keystore,
+    #[error("keystore.kind: {0}")]
+    Keystore(#[from] UnknownKeystore),
+    #[error("keystore.kind: {0} is not on this system")]
+    NotHere(KeystoreKind),
+    #[error("keystore.{option} does not go with the kind {kind}")]
+    KeystoreOption {
+        option: &'static str,
+        kind: KeystoreKind,
+    },
     #[error("limits.{0} has a value that the daemon cannot work with")]
     Limit(&'static str),
     #[error("there is no default for {0} here: give {1}")]
@@ -100,20 +94,7 @@ pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
     if let Some(name) = file.limits.unusable() {
         return Err(ConfigError::Limit(name));
     }
-    let kind: KeystoreKind = file
-        .keystore
-        .kind
-        .parse()
-        .map_err(|_| ConfigError::Keystore)?;
-    let keystore = match kind {
-        KeystoreKind::Passphrase => Keystore::Passphrase,
-        KeystoreKind::File => Keystore::File {
-            directory: file
-                .keystore
-                .directory
-                .unwrap_or_else(|| state_dir.join("keystore")),
-        },
-    };
+    let keystore = file.keystore.choose(&state_dir, &places::service())?;
     Ok(Config {
         state_dir,
         endpoint,
@@ -205,6 +186,7 @@ mod tests {
             ("calls = 0", "calls"),
             ("line_in = 4611686018427387904", "line_in"),
             ("call_s = 0", "call_s"),
+            ("idle_lock_s = 90000", "idle_lock_s"),
             ("stalled_s = 9000000000000000000", "stalled_s"),
             ("send_burst = 0", "send_burst"),
         ] {
@@ -225,7 +207,7 @@ mod tests {
         );
         assert!(matches!(
             load_from("[keystore]\nkind = \"none\"\n").unwrap_err(),
-            ConfigError::Keystore
+            ConfigError::Keystore(_)
         ));
         let missing = load(Overrides {
             config: Some("/nonexistent/connectd.toml".into()),

@@ -7,7 +7,10 @@ use connect_ipc::endpoint::Endpoint;
 use connect_ipc::socket::{ListenError, listen};
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
-use connect_service::session::{self, Session};
+use connect_service::error::Error;
+use connect_service::idle;
+use connect_service::session::{self, Phase, Session};
+use connect_vault::keystore::KeystoreError;
 use connect_vault::vault::KdfCost;
 use rand_core::RngCore as _;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +23,14 @@ use crate::{accept, rpc};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error("the keystore: {0}")]
+    Keystore(#[from] KeystoreError),
     #[error(transparent)]
     Instance(#[from] InstanceError),
     #[error("the socket {path}: {error}")]
     Listen { path: String, error: ListenError },
+    #[error("{0}")]
+    Session(#[from] Error),
     #[error("the methods cannot be registered")]
     Methods,
     #[error(transparent)]
@@ -48,6 +55,7 @@ pub async fn start(
     clock: Clock,
     mut chance: Chance,
 ) -> Result<Daemon, StartError> {
+    config.keystore.check_given()?;
     let instance = Instance::take(&config.state_dir)?;
     let first_ref = chance.next_u64();
     let session = Arc::new(Session::new(
@@ -55,6 +63,7 @@ pub async fn start(
             state_dir: config.state_dir,
             keystore: config.keystore,
             kdf_cost,
+            idle_lock_ms: config.limits.idle_lock_ms(),
         },
         clock,
         chance,
@@ -75,6 +84,7 @@ pub async fn start(
     let ending = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(accept::run(listener, context, methods, ending.clone()));
+    tasks.spawn(idle::run(Arc::clone(&session), ending.clone()));
     tasks.close();
     Ok(Daemon {
         endpoint: config.endpoint,
@@ -83,6 +93,24 @@ pub async fn start(
         tasks,
         instance,
     })
+}
+
+/// An administrator gives the owner of a state directory the attempts back, while no daemon runs on it (D23).
+pub fn reset_attempts(config: Config) -> Result<(), StartError> {
+    let state_dir = config.state_dir.clone();
+    let config = session::Config {
+        state_dir: config.state_dir,
+        keystore: config.keystore,
+        kdf_cost: KdfCost::production(),
+        idle_lock_ms: None,
+    };
+    let session = Session::new(config, Clock::system(), Chance::system());
+    // An administrator makes no directory or lock that the daemon's user could not open later.
+    if matches!(session.phase(), Phase::Unenrolled) {
+        return Err(Error::NotEnrolled.into());
+    }
+    let _instance = Instance::take(&state_dir)?;
+    Ok(session.reset_attempts()?)
 }
 
 impl Daemon {

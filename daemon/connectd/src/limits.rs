@@ -23,6 +23,8 @@ pub struct Limits {
     pub authenticate_s: u64,
     pub call_s: u64,
     pub unlock_s: u64,
+    /// After so long without an interactive call the session is locked; 0: never.
+    pub idle_lock_s: u64,
     pub subscriptions_per_connection: usize,
     pub sends_per_second: u32,
     pub send_burst: u32,
@@ -43,6 +45,7 @@ impl Default for Limits {
             authenticate_s: 5,
             call_s: 30,
             unlock_s: 60,
+            idle_lock_s: 600,
             subscriptions_per_connection: 16,
             sends_per_second: 20,
             send_burst: 60,
@@ -82,6 +85,8 @@ impl Limits {
             ("authenticate_s", self.authenticate_s),
             ("call_s", self.call_s),
             ("unlock_s", self.unlock_s),
+            // 0 has a meaning.
+            ("idle_lock_s", self.idle_lock_s.max(1)),
         ];
         let rates = [
             ("sends_per_second", self.sends_per_second),
@@ -104,6 +109,10 @@ impl Limits {
         Duration::from_secs(self.stalled_s)
     }
 
+    pub fn idle_lock_ms(&self) -> Option<u64> {
+        (self.idle_lock_s > 0).then(|| self.idle_lock_s.saturating_mul(1000))
+    }
+
     pub fn authenticate(&self) -> Duration {
         Duration::from_secs(self.authenticate_s)
     }
@@ -111,7 +120,9 @@ impl Limits {
     /// Unlocking derives a key, and enrolling waits for the relay as well.
     pub fn call(&self, method: &str) -> Duration {
         match method {
-            "session.unlock" | "account.enroll" => Duration::from_secs(self.unlock_s),
+            "session.unlock" | "session.change_pin" | "account.enroll" => {
+                Duration::from_secs(self.unlock_s)
+            }
             _ => Duration::from_secs(self.call_s),
         }
     }

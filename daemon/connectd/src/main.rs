@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
+use connect_service::error::Error;
 use connect_vault::vault::KdfCost;
 use connectd::config::{self, Overrides};
 use connectd::host;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Run until SIGTERM or Ctrl-C.
     Run(Run),
+    /// Let the PIN be tried again after nine wrong attempts, as an administrator, while connectd is stopped.
+    ResetAttempts(ResetAttempts),
     /// Print the contract on the socket as an OpenRPC document.
     Openrpc,
 }
@@ -53,11 +56,22 @@ struct Run {
     log: String,
 }
 
+#[derive(Debug, clap::Args)]
+struct ResetAttempts {
+    /// As of `run`.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// As of `run`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     connect_points::set_up();
     match Cli::parse().command {
         Command::Openrpc => openrpc(),
-        Command::Run(run) => start(run),
+        Command::Run(run) => told(run_to_the_end(run)),
+        Command::ResetAttempts(args) => told(reset_attempts(args)),
     }
 }
 
@@ -77,16 +91,36 @@ struct Stop {
 
 #[expect(
     clippy::print_stderr,
-    reason = "whoever started the daemon reads why it did not run"
+    reason = "whoever started it reads why it did not run"
 )]
-fn start(run: Run) -> ExitCode {
-    match run_to_the_end(run) {
+fn told(outcome: Result<(), Stop>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => {
             eprintln!("connectd: {}", stop.message);
             stop.code.into()
         }
     }
+}
+
+fn load(overrides: Overrides) -> Result<config::Config, Stop> {
+    config::load(overrides).map_err(|error| Stop {
+        code: sysexits::ExitCode::Config,
+        message: error.to_string(),
+    })
+}
+
+fn reset_attempts(args: ResetAttempts) -> Result<(), Stop> {
+    let config = load(Overrides {
+        state_dir: args.state_dir,
+        // None is listened on.
+        socket: Some(PathBuf::new()),
+        config: args.config,
+    })?;
+    lifecycle::reset_attempts(config).map_err(|error| Stop {
+        code: exit_code(&error),
+        message: error.to_string(),
+    })
 }
 
 fn run_to_the_end(run: Run) -> Result<(), Stop> {
@@ -99,14 +133,10 @@ fn run_to_the_end(run: Run) -> Result<(), Stop> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    let config = config::load(Overrides {
+    let config = load(Overrides {
         state_dir: run.state_dir,
         socket: run.socket,
         config: run.config,
-    })
-    .map_err(|error| Stop {
-        code: sysexits::ExitCode::Config,
-        message: error.to_string(),
     })?;
     if !host::harden() {
         tracing::warn!("the process can leave a core dump or be traced");
@@ -146,9 +176,12 @@ async fn live(config: config::Config) -> Result<(), Stop> {
 
 fn exit_code(error: &StartError) -> sysexits::ExitCode {
     match error {
+        StartError::Keystore(_) | StartError::Session(Error::NotEnrolled) => {
+            sysexits::ExitCode::Config
+        }
         StartError::Instance(_) | StartError::Listen { .. } => sysexits::ExitCode::Unavailable,
         StartError::Methods => sysexits::ExitCode::Software,
-        StartError::Io(_) => sysexits::ExitCode::IoErr,
+        StartError::Io(_) | StartError::Session(_) => sysexits::ExitCode::IoErr,
     }
 }
 

@@ -17,6 +17,22 @@ fn from_env(name: &str) -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
+/// What a service manager says about the keystore.
+#[derive(Debug, Default, Clone)]
+pub struct Service {
+    /// `$CONNECTD_KEYSTORE`: the kind where the configuration names none.
+    pub keystore: Option<String>,
+    /// `$CREDENTIALS_DIRECTORY`.
+    pub credentials: Option<PathBuf>,
+}
+
+pub fn service() -> Service {
+    Service {
+        keystore: env::var("CONNECTD_KEYSTORE").ok(),
+        credentials: from_env("CREDENTIALS_DIRECTORY"),
+    }
+}
+
 fn project() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "connectd")
 }

@@ -14,9 +14,10 @@ use zeroize::Zeroizing;
 
 mod draft;
 
-use draft::{Draft, begin, chain_on, discard, keep, refused_pin, resume};
+use draft::{Draft, begin, chain_on, discard, keep, resume};
 
 use crate::error::{Error, Reason};
+use crate::pin::refused_pin;
 use crate::session::{Phase, Session};
 
 /// What it takes to enroll.
@@ -94,7 +95,7 @@ fn check(session: &Session, request: &Request) -> Result<RelayAddress, Error> {
     session
         .vault(&session.enrolling_dir())
         .check_new_pin(&request.pin)
-        .map_err(refused_pin)?;
+        .map_err(|refused| refused_pin(refused, "pin"))?;
     RelayAddress::parse(
         &request.relay_url,
         &request.relay_pins,

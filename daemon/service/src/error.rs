@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use connect_store::error::StoreError;
 use connect_uplink::error::UplinkError;
+use connect_vault::keystore::KeystoreTrouble;
 
 /// Why a value that was given is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +59,8 @@ pub enum Error {
     StorageFull,
     #[error("the database or a file cannot be read or written: {0}")]
     StorageFailed(&'static str),
-    #[error("the keystore cannot be reached")]
-    KeystoreUnavailable,
+    #[error("the keystore does not give its secret: {0:?}")]
+    KeystoreUnavailable(KeystoreTrouble),
     #[error("internal: {0}")]
     Internal(&'static str),
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use connect_core::secret::DatabaseKey;
 use connect_store::account;
@@ -40,6 +40,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     pub keystore: Keystore,
     pub kdf_cost: KdfCost,
+    /// After so long without an interactive call the session is locked (D23); `None`: it stays open.
+    pub idle_lock_ms: Option<u64>,
 }
 
 /// The state of the daemon, with what an unlocked one can be asked.
@@ -53,10 +55,12 @@ pub enum Phase {
 
 #[derive(Debug)]
 pub struct Session {
-    config: Config,
+    pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     phase: watch::Sender<Phase>,
+    /// The last interactive call.
+    pub(crate) last_use_ms: AtomicU64,
     /// One change of phase at a time.
     pub(crate) changing: Mutex<()>,
     /// The process ends: no change may wait for the relay any longer.
@@ -75,6 +79,7 @@ impl Session {
             clock,
             chance,
             phase: watch::Sender::new(phase),
+            last_use_ms: AtomicU64::new(0),
             changing: Mutex::new(()),
             ending: CancellationToken::new(),
         };
@@ -203,6 +208,7 @@ impl Session {
         journal.note(EventKind::SessionUnlocked).await?;
         journal.commit().await?;
         start_loops(&unlocked);
+        self.note_use();
         self.phase.send_replace(Phase::Unlocked(unlocked));
         Ok(())
     }
@@ -255,7 +261,7 @@ pub(crate) async fn open_vault(vault: Vault, pin: Zeroizing<String>) -> Result<K
         .map_err(|_| Error::Internal("unlocking ended early"))?
 }
 
-fn from_unlock(error: UnlockError) -> Error {
+pub(crate) fn from_unlock(error: UnlockError) -> Error {
     match error {
         UnlockError::WrongPin {
             retry_after_ms,
@@ -273,7 +279,7 @@ fn from_unlock(error: UnlockError) -> Error {
             attempts_left: 0,
         },
         UnlockError::NotEnrolled => Error::NotEnrolled,
-        UnlockError::Keystore => Error::KeystoreUnavailable,
+        UnlockError::Keystore(trouble) => Error::KeystoreUnavailable(trouble),
         UnlockError::Damaged => Error::StorageFailed("sealed keys"),
         UnlockError::Full => Error::StorageFull,
         UnlockError::Storage => Error::StorageFailed("key files"),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::keystore::KeystoreError;
+use crate::keystore::{KeystoreError, KeystoreTrouble};
 use crate::pin::PinRefused;
 
 /// Why keys were not sealed, or not removed.
@@ -16,7 +16,7 @@ pub enum VaultError {
     Pin(#[from] PinRefused),
     /// `Vault::check_keystore` tells why.
     #[error("the keystore is not available")]
-    Keystore,
+    Keystore(KeystoreTrouble),
     /// Restore the file from a backup, or enroll again.
     #[error("the sealed keys are damaged")]
     Damaged,
@@ -49,7 +49,7 @@ pub enum UnlockError {
     NotEnrolled,
     /// `Vault::check_keystore` tells why. It was no attempt.
     #[error("the keystore is not available")]
-    Keystore,
+    Keystore(KeystoreTrouble),
     /// Restore the file from a backup, or enroll again.
     #[error("the sealed keys are damaged")]
     Damaged,
@@ -97,10 +97,10 @@ impl From<io::Error> for UnlockError {
 
 impl From<KeystoreError> for VaultError {
     fn from(error: KeystoreError) -> Self {
-        tracing::error!(%error, "the keystore is not available");
+        tracing::error!(%error, "the keystore does not give the secret");
         match error {
             KeystoreError::Unavailable(error) if is_full(&error) => Self::Full,
-            _ => Self::Keystore,
+            error => Self::Keystore(error.trouble()),
         }
     }
 }
@@ -115,7 +115,7 @@ impl From<KeystoreError> for UnlockError {
 impl From<VaultError> for UnlockError {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::Keystore => Self::Keystore,
+            VaultError::Keystore(trouble) => Self::Keystore(trouble),
             VaultError::Full => Self::Full,
             VaultError::Storage => Self::Storage,
             VaultError::Damaged | VaultError::Exists | VaultError::Pin(_) => Self::Damaged,

@@ -66,9 +66,10 @@ pub(crate) fn check_new(pin: &str, kind: KeystoreKind) -> Result<(), PinRefused>
     if pin.len() > MAX_BYTES {
         return Err(PinRefused::TooLong);
     }
-    match kind {
-        KeystoreKind::Passphrase => check_passphrase(pin),
-        KeystoreKind::File => check_pin(pin),
+    if kind.has_secret() {
+        check_pin(pin)
+    } else {
+        check_passphrase(pin)
     }
 }
 

@@ -182,7 +182,7 @@ impl TryFrom<File> for Sealed {
             salt: file.salt,
         };
         let has_secret = header.secret_id.is_some();
-        let needs_secret = header.keystore != KeystoreKind::Passphrase;
+        let needs_secret = header.keystore.has_secret();
         if file.version != VERSION
             || file.master_key.len() != MASTER_LEN
             || has_secret != needs_secret

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use connect_vault::attempts::{AttemptTime, Standing};
 use connect_vault::keys::Keys;
-use connect_vault::keystore::{Keystore, KeystoreError, KeystoreKind};
+use connect_vault::keystore::{Keystore, KeystoreError, KeystoreKind, KeystoreTrouble};
 use connect_vault::vault::{ChangePinError, KdfCost, PinRefused, UnlockError, Vault, VaultError};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -140,7 +140,7 @@ fn no_keystore_stands_in_for_another() {
     let other = home.passphrase_vault();
     assert_eq!(
         other.unlock(PIN, &at(0)).unwrap_err(),
-        UnlockError::Keystore
+        UnlockError::Keystore(KeystoreTrouble::OtherKind)
     );
     assert!(matches!(
         other.check_keystore(),
@@ -159,7 +159,7 @@ fn what_the_keystore_does_not_give_is_no_attempt() {
     fs::remove_file(&path).unwrap();
     assert_eq!(
         vault.unlock(PIN, &at(0)).unwrap_err(),
-        UnlockError::Keystore
+        UnlockError::Keystore(KeystoreTrouble::Missing)
     );
     assert!(matches!(
         vault.check_keystore(),
@@ -170,7 +170,7 @@ fn what_the_keystore_does_not_give_is_no_attempt() {
         restrict(&path);
         assert_eq!(
             vault.unlock(PIN, &at(0)).unwrap_err(),
-            UnlockError::Keystore
+            UnlockError::Keystore(KeystoreTrouble::Damaged)
         );
         assert!(matches!(
             vault.check_keystore(),
@@ -202,7 +202,7 @@ fn a_secret_that_others_can_read_is_refused() {
     let (home, vault) = Home::enrolled();
     fs::set_permissions(home.only_secret(), fs::Permissions::from_mode(0o604)).unwrap();
     let refused = vault.unlock(PIN, &at(0)).unwrap_err();
-    assert_eq!(refused, UnlockError::Keystore);
+    assert_eq!(refused, UnlockError::Keystore(KeystoreTrouble::Exposed));
     assert!(matches!(
         vault.check_keystore(),
         Err(KeystoreError::Exposed)

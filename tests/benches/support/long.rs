@@ -1,4 +1,5 @@
 //! A long history, written faster than it would have come.
+#![expect(unreachable_pub, reason = "each bench is a crate of its own")]
 
 use connect_proto::ids::{InstallationId, MessageId, UserId};
 use connect_store::conversations::{self, Conversation, ConversationRow};

@@ -1,8 +1,6 @@
 //! Measuring in turn: ours and the yardstick in the same minute, several rounds, and the ratio of the medians.
 #![expect(unreachable_pub, reason = "each bench is a crate of its own")]
 
-pub mod long;
-
 use std::time::Duration;
 
 use tokio::time::Instant;

@@ -154,7 +154,11 @@ impl Member {
             state_dir,
             owner_uids: Vec::new(),
             audience: Audience::User,
-            limits: Limits::default(),
+            // Whoever looks around does not want to come back to a colleague who is locked.
+            limits: Limits {
+                idle_lock_s: 0,
+                ..Limits::default()
+            },
         };
         let chance = invitation.chance.clone();
         let daemon =

@@ -57,7 +57,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
 ];
 
 /// At home in these crates, and nowhere else.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 31] = [
     ("prost", &["connect-proto"]),
     ("prost-build", &["connect-proto"]),
     ("protox", &["connect-proto"]),
@@ -67,6 +67,11 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("crypto_secretbox", &[CORE]),
     ("argon2", &["connect-vault"]),
     ("hkdf", &["connect-vault"]),
+    ("secret-service", &["connect-vault"]),
+    ("zbus", &["connect-vault"]),
+    ("security-framework", &["connect-vault"]),
+    ("keyring-core", &["connect-vault"]),
+    ("windows-native-keyring-store", &["connect-vault"]),
     ("sqlx", &["connect-store", RELAY]),
     ("libsqlite3-sys", &["connect-store"]),
     ("reqwest", &["connect-uplink"]),

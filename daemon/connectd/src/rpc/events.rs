@@ -71,6 +71,7 @@ async fn subscribe(
     extensions: &Extensions,
 ) -> Result<u64, Failure> {
     let caller = caller(extensions)?;
+    super::lock_if_idle(context).await?;
     let unlocked = context.session.unlocked()?;
     let params: SubscribeParams = decode(params.as_str())?;
     let after = events::start(&unlocked, caller.app(), params.after).await?;

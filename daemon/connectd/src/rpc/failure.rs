@@ -3,6 +3,7 @@
 use connect_api::errors::{ErrorCode, ErrorData, Reason};
 use connect_service::error::{Error, Reason as ServiceReason};
 use connect_service::session::Session;
+use connect_vault::keystore::KeystoreTrouble;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
 
 use crate::rpc::context::Context;
@@ -143,7 +144,11 @@ impl From<Error> for Failure {
             Error::RelayRefused => ErrorCode::RelayRefused,
             Error::PinMismatch => ErrorCode::PinMismatch,
             Error::StorageFull => ErrorCode::StorageFull,
-            Error::KeystoreUnavailable => ErrorCode::KeystoreUnavailable,
+            Error::KeystoreUnavailable(trouble) => {
+                let mut failure = Self::new(ErrorCode::KeystoreUnavailable);
+                failure.reason = Some(from_trouble(trouble));
+                return failure;
+            }
             Error::Invalid { field, reason } => return Self::invalid(field, from_reason(reason)),
             Error::RateLimited { retry_after_ms } => {
                 return Self::retry_after(ErrorCode::RateLimited, retry_after_ms);
@@ -164,6 +169,21 @@ impl From<Error> for Failure {
             Error::Internal(detail) => return Self::internal(detail),
         };
         Self::new(code)
+    }
+}
+
+const fn from_trouble(trouble: KeystoreTrouble) -> Reason {
+    match trouble {
+        KeystoreTrouble::OtherKind => Reason::OtherKeystore,
+        KeystoreTrouble::Missing => Reason::SecretMissing,
+        KeystoreTrouble::Exposed => Reason::SecretExposed,
+        KeystoreTrouble::Damaged => Reason::SecretDamaged,
+        KeystoreTrouble::KeyringLocked => Reason::KeyringLocked,
+        KeystoreTrouble::NoKeyring => Reason::NoKeyring,
+        KeystoreTrouble::NoKeyringService => Reason::NoKeyringService,
+        KeystoreTrouble::TimedOut => Reason::NoAnswer,
+        KeystoreTrouble::NoCredential => Reason::NoCredential,
+        KeystoreTrouble::Unavailable => Reason::Failed,
     }
 }
 

@@ -60,7 +60,7 @@ where
             let work = async {
                 let caller = caller.ok_or(Failure::internal("no caller"))?;
                 caller.principal.may(M::ACCESS)?;
-                check_state(&context, M::NEEDS)?;
+                check_state(&context, M::NEEDS, M::NAME).await?;
                 let params = decode::decode::<M::Params>(params.as_str())?;
                 handle(Arc::clone(&context), caller, params).await
             };
@@ -75,17 +75,34 @@ where
 }
 
 /// The state is told before the parameters are looked at: an app that waits for an unlock learns it first.
-fn check_state(context: &Context, needs: Needs) -> Result<(), Failure> {
+async fn check_state(context: &Context, needs: Needs, method: &'static str) -> Result<(), Failure> {
+    lock_if_idle(context).await?;
     match needs {
         Needs::Nothing => Ok(()),
         Needs::Enrolled => match context.session.phase() {
             Phase::Unenrolled => Err(connect_service::error::Error::NotEnrolled.into()),
             _ => Ok(()),
         },
-        Needs::Unlocked => context
-            .session
-            .unlocked()
-            .map(|_| ())
-            .map_err(Failure::from),
+        Needs::Unlocked => {
+            context.session.unlocked()?;
+            if is_interactive(method) {
+                context.session.note_use();
+            }
+            Ok(())
+        }
     }
+}
+
+/// No call finds a session open that should have been locked by now, however late the timer is.
+async fn lock_if_idle(context: &Context) -> Result<(), Failure> {
+    if !context.session.is_idle() {
+        return Ok(());
+    }
+    let session = Arc::clone(&context.session);
+    session::to_the_end(async move { session.lock_if_idle().await }).await
+}
+
+/// Following the events is what programs do all day, whether or not anyone sits before them (D23).
+fn is_interactive(method: &str) -> bool {
+    !method.starts_with("events.")
 }

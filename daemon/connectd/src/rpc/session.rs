@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use connect_api::session::{Lock, StateAnswer, Unlock};
+use connect_api::session::{ChangePin, Lock, StateAnswer, Unlock};
 use connect_service::error::Error;
 use jsonrpsee::core::RegisterMethodError;
 use zeroize::Zeroizing;
@@ -22,6 +22,13 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Lock, _, _>(module, async |context, _, _| {
         let session = Arc::clone(&context.session);
         to_the_end(async move { session.lock().await }).await?;
+        Ok(answer(&context))
+    })?;
+    super::register::<ChangePin, _, _>(module, async |context, _, params| {
+        let pin = Zeroizing::new(params.pin.into_inner());
+        let new_pin = Zeroizing::new(params.new_pin.into_inner());
+        let session = Arc::clone(&context.session);
+        to_the_end(async move { session.change_pin(pin, new_pin).await }).await?;
         Ok(answer(&context))
     })
 }

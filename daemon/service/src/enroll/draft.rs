@@ -9,11 +9,12 @@ use connect_proto::{codec, wire};
 use connect_store::database::Store;
 use connect_store::enrollment;
 use connect_vault::keys::Keys;
-use connect_vault::vault::{PinRefused, Vault, VaultError};
+use connect_vault::vault::Vault;
 use zeroize::Zeroizing;
 
 use super::Request;
-use crate::error::{Error, Reason};
+use crate::error::Error;
+use crate::pin::from_vault;
 use crate::session::{DATABASE, Session, open_vault};
 
 /// Keys and a database that the relay may not know yet.
@@ -134,22 +135,11 @@ async fn seal_keys(
         vault
             .create(&keys, &pin, &mut rng)
             .map(|()| keys)
-            .map_err(from_vault)
+            .map_err(|error| from_vault(error, "pin"))
     });
     sealed
         .await
         .map_err(|_| Error::Internal("sealing ended early"))?
-}
-
-fn from_vault(error: VaultError) -> Error {
-    match error {
-        VaultError::Pin(refused) => refused_pin(refused),
-        VaultError::Keystore => Error::KeystoreUnavailable,
-        VaultError::Full => Error::StorageFull,
-        VaultError::Exists | VaultError::Damaged | VaultError::Storage => {
-            Error::StorageFailed("key files")
-        }
-    }
 }
 
 pub(super) fn chain_on(
@@ -181,21 +171,12 @@ fn create_private_dir(dir: &Path) -> Result<(), Error> {
         .map_err(|error| Error::of_files(&error, "state directory"))
 }
 
-pub(super) fn refused_pin(refused: PinRefused) -> Error {
-    let reason = match refused {
-        PinRefused::TooShort => Reason::TooShort,
-        PinRefused::TooLong => Reason::TooLong,
-        PinRefused::TooWeak => Reason::TooWeak,
-    };
-    Error::invalid("pin", reason)
-}
-
 /// Removes what an enrollment left behind.
 pub(super) async fn discard(session: &Session, dir: &Path) -> Result<(), Error> {
     let vault = session.vault(dir);
     let dir = dir.to_owned();
     let removed = tokio::task::spawn_blocking(move || {
-        vault.remove().map_err(from_vault)?;
+        vault.remove().map_err(|error| from_vault(error, "pin"))?;
         match std::fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::of_files(&error, "state directory"))

@@ -1,0 +1,75 @@
+//! The idle lock: after a while without an interactive call the keys are wiped (§10.2, D23). Sync does not extend it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::session::{Phase, Session};
+
+/// The wall clock may leap, and the host may have slept: it is looked at this often while a session is open.
+const LOOK: Duration = Duration::from_secs(30);
+/// And no more often than this.
+const REST: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Someone uses the open session.
+    pub fn note_use(&self) {
+        self.last_use_ms
+            .store(self.clock.now_ms(), Ordering::SeqCst);
+    }
+
+    /// Nobody has used the open session for too long.
+    pub fn is_idle(&self) -> bool {
+        self.idle_left().is_some_and(|left| left.is_zero())
+    }
+
+    /// Locks, if nobody has used the session for too long.
+    pub async fn lock_if_idle(&self) -> Result<(), Error> {
+        if self.is_idle() {
+            tracing::info!("nobody used the session: it is locked");
+            self.lock().await?;
+        }
+        Ok(())
+    }
+
+    /// Until the session is locked; `None` where it is not open, or stays so.
+    fn idle_left(&self) -> Option<Duration> {
+        let limit_ms = self.config.idle_lock_ms?;
+        if !matches!(self.phase(), Phase::Unlocked(_)) {
+            return None;
+        }
+        let now_ms = self.clock.now_ms();
+        // A clock that was set back begins the time anew, and does not add to it.
+        let last_ms = self
+            .last_use_ms
+            .fetch_min(now_ms, Ordering::SeqCst)
+            .min(now_ms);
+        let left_ms = limit_ms.saturating_sub(now_ms - last_ms);
+        Some(Duration::from_millis(left_ms))
+    }
+}
+
+/// Locks whenever it is time to, until the process ends.
+pub async fn run(session: Arc<Session>, ending: CancellationToken) {
+    let mut phase = session.follow();
+    loop {
+        if let Err(error) = session.lock_if_idle().await {
+            tracing::warn!(%error, "an idle session was not locked");
+        }
+        let left = session.idle_left();
+        let again = async {
+            match left {
+                Some(left) => tokio::time::sleep(left.clamp(REST, LOOK)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = ending.cancelled() => return,
+            () = again => {}
+            changed = phase.changed() => if changed.is_err() { return },
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Changing the PIN: the same keys under another one. Old file or new file, never neither (D22).
+
+use connect_vault::attempts::host_boot_time;
+use connect_vault::vault::{ChangePinError, PinRefused, VaultError};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Reason};
+use crate::session::{Session, from_unlock};
+
+impl Session {
+    /// For an administrator: attempts are counted from the beginning again (D23). Opens nothing.
+    pub fn reset_attempts(&self) -> Result<(), Error> {
+        let vault = self.vault(&self.account_dir());
+        if !vault.exists() {
+            return Err(Error::NotEnrolled);
+        }
+        vault
+            .reset_attempts()
+            .map_err(|error| from_vault(error, "pin"))
+    }
+
+    /// The old PIN is an attempt like any other, also while the session is open (D23).
+    pub async fn change_pin(
+        &self,
+        pin: Zeroizing<String>,
+        new_pin: Zeroizing<String>,
+    ) -> Result<(), Error> {
+        let _turn = self.changing.lock().await;
+        self.unlocked()?;
+        let vault = self.vault(&self.account_dir());
+        let mut rng = self.chance.clone();
+        // Argon2, twice.
+        let changed = tokio::task::spawn_blocking(move || {
+            let now = host_boot_time().map_err(|_| Error::Internal("boot clock"))?;
+            vault
+                .change_pin(&pin, &new_pin, &now, &mut rng)
+                .map_err(from_change)
+        });
+        changed
+            .await
+            .map_err(|_| Error::Internal("changing the PIN ended early"))?
+    }
+}
+
+fn from_change(error: ChangePinError) -> Error {
+    match error {
+        ChangePinError::Unlock(error) => from_unlock(error),
+        ChangePinError::Seal(error) => from_vault(error, "new_pin"),
+    }
+}
+
+/// `field` is the parameter that the refused PIN came in.
+pub(crate) fn from_vault(error: VaultError, field: &'static str) -> Error {
+    match error {
+        VaultError::Pin(refused) => refused_pin(refused, field),
+        VaultError::Keystore(trouble) => Error::KeystoreUnavailable(trouble),
+        VaultError::Full => Error::StorageFull,
+        VaultError::Exists | VaultError::Damaged | VaultError::Storage => {
+            Error::StorageFailed("key files")
+        }
+    }
+}
+
+pub(crate) fn refused_pin(refused: PinRefused, field: &'static str) -> Error {
+    let reason = match refused {
+        PinRefused::TooShort => Reason::TooShort,
+        PinRefused::TooLong => Reason::TooLong,
+        PinRefused::TooWeak => Reason::TooWeak,
+    };
+    Error::invalid(field, reason)
+}

@@ -1,0 +1,163 @@
+//! A real GNOME Keyring on a session bus of a test's own: nobody else's keyring is touched.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+const PASSWORD: &[u8] = b"the password of the login";
+const NEEDED: &str = "this test needs dbus-daemon, dbus-send and gnome-keyring-daemon: \
+    apt-get install dbus gnome-keyring";
+/// Between two looks at whether the keyring is on the bus.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Nothing is started on demand: what is not running is not there.
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:path=SOCKET</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"#;
+
+/// A bus, and perhaps a keyring on it. Both end with their owner.
+#[derive(Debug)]
+pub struct Desktop {
+    home: TempDir,
+    _bus: Running,
+    keyring: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Desktop {
+    /// A bus on which nobody is yet.
+    pub fn new() -> io::Result<Self> {
+        let home = tempfile::tempdir()?;
+        let config = home.path().join("bus.conf");
+        let socket = home.path().join("bus").display().to_string();
+        std::fs::write(&config, BUS.replace("SOCKET", &socket))?;
+        let mut child = spawn(
+            Command::new("dbus-daemon")
+                .arg("--config-file")
+                .arg(&config)
+                .args(["--nofork", "--print-address=1"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        )?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let bus = Running(child);
+        // It prints its address once it listens.
+        BufReader::new(stdout).read_line(&mut String::new())?;
+        Ok(Self {
+            home,
+            _bus: bus,
+            keyring: None,
+        })
+    }
+
+    /// The bus's address.
+    pub fn bus(&self) -> String {
+        format!("unix:path={}", self.home.path().join("bus").display())
+    }
+
+    /// A keyring as after a login: open, and made where there was none.
+    pub fn log_in(&mut self) -> io::Result<()> {
+        self.start(&["--unlock"])
+    }
+
+    /// A keyring as before a login: what there is, is locked.
+    pub fn start_locked(&mut self) -> io::Result<()> {
+        self.start(&[])
+    }
+
+    /// The keyring's process ends without a chance to write anything down.
+    pub fn kill_keyring(&mut self) {
+        self.keyring = None;
+    }
+
+    /// What the keyring keeps on the disk.
+    pub fn files(&self) -> PathBuf {
+        self.home.path().join("data").join("keyrings")
+    }
+
+    fn start(&mut self, arguments: &[&str]) -> io::Result<()> {
+        self.kill_keyring();
+        let control = self.directory("control")?;
+        let mut child = spawn(
+            Command::new("gnome-keyring-daemon")
+                .args(["--foreground", "--components=secrets"])
+                .arg("--control-directory")
+                .arg(&control)
+                .args(arguments)
+                .env("HOME", self.home.path())
+                .env("XDG_DATA_HOME", self.directory("data")?)
+                .env("XDG_RUNTIME_DIR", self.directory("run")?)
+                .env("DBUS_SESSION_BUS_ADDRESS", self.bus())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        )?;
+        let stdin = child.stdin.take();
+        self.keyring = Some(Running(child));
+        // It reads the password to the end of its input.
+        stdin
+            .ok_or(io::ErrorKind::BrokenPipe)?
+            .write_all(if arguments.is_empty() { b"" } else { PASSWORD })?;
+        while !self.is_on_the_bus()? {
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    fn is_on_the_bus(&mut self) -> io::Result<bool> {
+        if let Some(keyring) = &mut self.keyring
+            && let Some(status) = keyring.0.try_wait()?
+        {
+            return Err(io::Error::other(format!("the keyring ended: {status}")));
+        }
+        let asked = Command::new("dbus-send")
+            .args(["--print-reply", "--dest=org.freedesktop.DBus"])
+            .arg(format!("--bus={}", self.bus()))
+            .args(["/org/freedesktop/DBus", "org.freedesktop.DBus.GetNameOwner"])
+            .arg("string:org.freedesktop.secrets")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .map_err(needed)?;
+        Ok(asked.success())
+    }
+
+    fn directory(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.home.path().join(name);
+        make_private(&path)?;
+        Ok(path)
+    }
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    command.spawn().map_err(needed)
+}
+
+fn needed(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        io::Error::other(NEEDED)
+    } else {
+        error
+    }
+}

@@ -1,0 +1,112 @@
+//! The idle lock (D23): ten minutes without an interactive call, whatever sync, events and clocks do meanwhile.
+
+use anyhow::{Context as _, Result};
+use connect_api::account::Enroll;
+use connect_tests::raw::{Raw, outcome};
+use connect_tests::world::{PIN, Person, World, unhurried};
+use connectd::limits::Limits;
+use serde_json::json;
+
+const LIMIT_MS: u64 = 600_000;
+
+/// Enrolled, with an idle lock after so many seconds.
+async fn person(world: &World, name: &str, idle_lock_s: u64) -> Result<Person> {
+    let limits = Limits {
+        idle_lock_s,
+        ..unhurried()
+    };
+    let person = world.stranger_with(name, limits).await?;
+    let enrollment = world.enrollment(name).await?;
+    person.client.call::<Enroll>(enrollment).await?;
+    Ok(person)
+}
+
+async fn raw(person: &Person) -> Result<Raw> {
+    Raw::connect(person.endpoint.path()).await
+}
+
+#[test]
+fn ten_minutes_unless_configured() {
+    assert_eq!(Limits::default().idle_lock_ms(), Some(LIMIT_MS));
+    assert_eq!(unhurried().idle_lock_ms(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interactive_call_keeps_it_open_and_events_do_not() -> Result<()> {
+    let world = World::new().await?;
+    let alice = person(&world, "alice", LIMIT_MS / 1000).await?;
+    let mut raw = raw(&alice).await?;
+    for _ in 0..3 {
+        world.advance(LIMIT_MS - 1);
+        let listed = raw.outcome("contacts.list", json!({})).await?;
+        assert_eq!(listed, "ok");
+    }
+    world.advance(LIMIT_MS - 1);
+    for quiet in ["events.list", "system.health", "system.hello"] {
+        assert_eq!(raw.outcome(quiet, json!({})).await?, "ok");
+    }
+    world.advance(1);
+    let hello = raw.call("system.hello", json!({})).await?;
+    assert_eq!(hello["result"]["state"], "locked");
+    for closed in ["contacts.list", "events.list", "events.subscribe"] {
+        assert_eq!(raw.outcome(closed, json!({})).await?, "locked");
+    }
+    let unlocked = raw.call("session.unlock", json!({"pin": PIN})).await?;
+    assert_eq!(outcome(&unlocked), "ok");
+    let listed = raw.outcome("contacts.list", json!({})).await?;
+    assert_eq!(listed, "ok");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_does_not_keep_it_open() -> Result<()> {
+    let world = World::new().await?;
+    let alice = person(&world, "alice", LIMIT_MS / 1000).await?;
+    let bob = world.person("bob").await?;
+    bob.adds(&alice).await?;
+    let mut raw = raw(&alice).await?;
+    assert_eq!(raw.outcome("account.get", json!({})).await?, "ok");
+    world.advance(LIMIT_MS - 1);
+    let mut following = self::raw(&alice).await?;
+    following
+        .call("events.subscribe", json!({"after": 0}))
+        .await?;
+    bob.writes(&alice, "anyone there?").await?;
+    sees(&mut following, "message_received").await?;
+    world.advance(1);
+    assert_eq!(raw.outcome("account.get", json!({})).await?, "locked");
+    sees(&mut following, "session_locked").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_does_not_add_to_it() -> Result<()> {
+    let world = World::new().await?;
+    let alice = person(&world, "alice", LIMIT_MS / 1000).await?;
+    let mut raw = raw(&alice).await?;
+    world.set_back(6 * LIMIT_MS);
+    assert_eq!(raw.outcome("system.health", json!({})).await?, "ok");
+    world.advance(LIMIT_MS);
+    assert_eq!(raw.outcome("contacts.list", json!({})).await?, "locked");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_locked_without_anyone_calling() -> Result<()> {
+    let world = World::new().await?;
+    let alice = person(&world, "alice", 1).await?;
+    let mut following = raw(&alice).await?;
+    let after = json!({"after": 0});
+    following.call("events.subscribe", after).await?;
+    world.advance(1000);
+    sees(&mut following, "session_locked").await
+}
+
+/// Reads notifications until one is of this type.
+async fn sees(following: &mut Raw, wanted: &str) -> Result<()> {
+    loop {
+        let line = following.line().await?.context("the connection stays")?;
+        if line["params"]["result"]["type"] == wanted {
+            return Ok(());
+        }
+    }
+}
