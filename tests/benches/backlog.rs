@@ -297,7 +297,7 @@ async fn cost(history: usize) -> Cost {
 
 /// A history as it would have come in, in the daemon's own file.
 async fn fill(ward: &Ward, language: &mut Language, count: usize) {
-    let store = connect_tests::apart::database(&ward.alice.state_dir).await;
+    let store = connect_tests::at_rest::database(&ward.alice.state_dir).await;
     let store: Store = store.expect("the database");
     write(&store, language, count).await;
     index(&store, count).await;

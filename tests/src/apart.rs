@@ -13,11 +13,6 @@ use connect_api::session::{Pin, Unlock, UnlockParams};
 use connect_api::system::Health;
 use connect_client::client::Client;
 use connect_client::endpoint::Endpoint;
-use connect_core::secret::DatabaseKey;
-use connect_store::database::Store;
-use connect_vault::attempts::host_boot_time;
-use connect_vault::keystore::Keystore;
-use connect_vault::vault::{KdfCost, Vault};
 
 use crate::processes::{Process, log_file, start_daemon_with};
 use crate::world::{PIN, World, refusal};
@@ -164,22 +159,6 @@ impl Apart {
             }
             tokio::time::sleep(POLL).await;
         }
-    }
-}
-
-/// The database in a state directory whose daemon is stopped.
-pub async fn database(state_dir: &Path) -> Result<Store> {
-    let account = state_dir.join("account");
-    let vault = Vault::new(&account, keystore(state_dir), KdfCost::for_tests());
-    let keys = vault.unlock(PIN, &host_boot_time()?)?;
-    let key = DatabaseKey::from_bytes(keys.database_key.expose());
-    Ok(Store::open(&account.join("messages.db"), key).await?)
-}
-
-/// Where a daemon without a configuration has it.
-pub(crate) fn keystore(state_dir: &Path) -> Keystore {
-    Keystore::File {
-        directory: state_dir.join("keystore"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Stories over real relays and daemons, checks against published vectors and after crashes, and the sandbox for newcomers.
 
 pub mod apart;
+pub mod at_rest;
 pub mod binaries;
 pub mod chosen;
 pub mod crash;

@@ -34,9 +34,9 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use crate::apart;
+use crate::at_rest;
+pub use crate::at_rest::PIN;
 
-pub const PIN: &str = "29571";
 /// With a daemon that does not end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -238,7 +238,7 @@ impl Person {
         let config = Config {
             state_dir: self.state_dir.clone(),
             endpoint: self.endpoint.clone(),
-            keystore: apart::keystore(&self.state_dir),
+            keystore: at_rest::keystore(&self.state_dir),
             owner_uids: Vec::new(),
             audience: Audience::User,
             limits: self.limits.clone(),
@@ -282,7 +282,7 @@ impl Person {
     /// The database itself, while the daemon is stopped.
     pub async fn database(&self) -> Result<Store> {
         ensure!(self.daemon.is_none(), "the daemon has it");
-        apart::database(&self.state_dir).await
+        at_rest::database(&self.state_dir).await
     }
 
     pub fn conversation(&self) -> Conversation {

@@ -14,9 +14,8 @@ use tokio::process::{Child, Command};
 
 use super::keeper::{Program, Stage};
 use super::wall_clock::WallClock;
+use crate::at_rest::PIN;
 use crate::binaries;
-
-pub(super) const PIN: &str = "29571";
 
 #[derive(Debug)]
 pub(super) struct RelayProgram {

@@ -17,8 +17,9 @@ use rand_core::{CryptoRngCore, RngCore, SeedableRng as _};
 
 use super::keeper::Keeper;
 use super::meddler::Meddler;
-use super::programs::{DaemonProgram, PIN, RelayProgram};
+use super::programs::{DaemonProgram, RelayProgram};
 use super::wall_clock::WallClock;
+use crate::at_rest::PIN;
 use crate::shim;
 
 const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
