@@ -9,6 +9,7 @@ pub mod fake_relay;
 pub mod hsalsa;
 pub mod mallory;
 pub mod mischief;
+pub mod other_user;
 pub mod processes;
 pub mod python;
 pub mod raw;

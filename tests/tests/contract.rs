@@ -192,6 +192,7 @@ async fn every_answer_of_a_story_is_as_described() -> Result<()> {
         ensure!(!result.is_null(), "{method} was refused");
     }
     lock_and_follow(&mut reader).await?;
+    pair_and_revoke(&mut reader).await?;
     let table: BTreeSet<String> = openrpc::methods()
         .iter()
         .map(|entry| entry.name.to_owned())
@@ -232,6 +233,27 @@ async fn lock_and_follow(reader: &mut Reader) -> Result<()> {
             return Ok(());
         }
     }
+}
+
+async fn pair_and_revoke(reader: &mut Reader) -> Result<()> {
+    let scopes = json!({"name": "EHR", "scopes": ["admin", "messages.read"], "uid": null});
+    let app = reader.call("apps.create", scopes).await?;
+    reader.call("apps.list", json!({"limit": 1})).await?;
+    let unknown = json!({"app_id": "00".repeat(16)});
+    reader.refused("apps.revoke", unknown, "not_found").await?;
+    let other = reader
+        .call("apps.create", json!({"name": "b", "scopes": ["admin"]}))
+        .await?;
+    reader
+        .call("apps.revoke", json!({"app_id": other["app_id"]}))
+        .await?;
+    reader
+        .refused("session.authenticate", other, "unauthenticated")
+        .await?;
+    reader.call("session.authenticate", app).await?;
+    reader
+        .refused("contacts.list", json!({}), "forbidden")
+        .await
 }
 
 #[test]

@@ -101,6 +101,37 @@ pub enum EventBody {
     },
 }
 
+/// Which scopes an event takes beside `events.read`: any one of them. None for one that takes no other.
+/// What is not in here is for the owner alone.
+pub const SCOPES: [(&str, &[Scope]); 16] = [
+    ("message_received", &[Scope::MessagesRead]),
+    ("message_state", &[Scope::MessagesRead, Scope::MessagesSend]),
+    ("message_edited", &[Scope::MessagesRead]),
+    ("message_deleted", &[Scope::MessagesRead]),
+    ("message_missing", &[Scope::MessagesRead]),
+    ("message_quarantined", &[Scope::MessagesRead]),
+    ("message_conflict", &[Scope::MessagesRead]),
+    ("typing", &[Scope::MessagesRead]),
+    (
+        "contact_changed",
+        &[Scope::ContactsRead, Scope::TrustDecide],
+    ),
+    ("key_changed", &[Scope::ContactsRead, Scope::TrustDecide]),
+    ("session_locked", &[]),
+    ("session_unlocked", &[]),
+    ("relay_reachable", &[]),
+    ("relay_unreachable", &[]),
+    ("installation_revoked", &[]),
+    ("events_expired", &[]),
+];
+
+/// Whether an app with these scopes is told of events of a type; it has `events.read` anyway.
+pub fn is_told(event_type: &str, held: &[Scope]) -> bool {
+    SCOPES.iter().any(|(name, any_of)| {
+        *name == event_type && (any_of.is_empty() || any_of.iter().any(|s| held.contains(s)))
+    })
+}
+
 /// A row of the event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::errors::{ErrorCode, ErrorData};
 use crate::method::{Access, Method, Needs};
 use crate::{
-    account, contacts, conversations, events, messages, policy, rpc, search, session, system,
+    account, apps, contacts, conversations, events, messages, policy, rpc, search, session, system,
 };
 
 /// What the table of methods knows about each of them.
@@ -22,6 +22,7 @@ macro_rules! for_each_method {
         $do!(system::Hello);
         $do!(system::GetHealth);
         $do!(rpc::Discover);
+        $do!(session::Authenticate);
         $do!(session::Unlock);
         $do!(session::Lock);
         $do!(account::Enroll);
@@ -43,6 +44,9 @@ macro_rules! for_each_method {
         $do!(policy::Set);
         $do!(events::List);
         $do!(events::Ack);
+        $do!(apps::Create);
+        $do!(apps::List);
+        $do!(apps::Revoke);
     };
 }
 
@@ -59,11 +63,14 @@ pub fn methods() -> Vec<Entry> {
         };
     }
     for_each_method!(add);
-    for name in [events::SUBSCRIBE, events::UNSUBSCRIBE] {
+    for (name, needs) in [
+        (events::SUBSCRIBE, events::NEEDS),
+        (events::UNSUBSCRIBE, Needs::Nothing),
+    ] {
         entries.push(Entry {
             name,
             access: events::ACCESS,
-            needs: events::NEEDS,
+            needs,
         });
     }
     entries
@@ -101,6 +108,8 @@ pub fn document(daemon_version: &str) -> Value {
         "x-notifications": [{
             "name": events::NOTIFICATION,
             "params": {"subscription": {"type": ["integer", "string"]}, "result": event},
+            "x-access": access(events::ACCESS),
+            "x-scopes": event_scopes(),
         }],
     })
 }
@@ -169,6 +178,12 @@ fn access(access: Access) -> Value {
     }
 }
 
+/// Which scopes an event's type takes beside the access to events: any one of the list, or none where it is empty.
+fn event_scopes() -> Value {
+    let scopes = events::SCOPES.map(|(name, any_of)| (name.to_owned(), json!(any_of)));
+    scopes.into_iter().collect::<Map<_, _>>().into()
+}
+
 fn needs(needs: Needs) -> &'static str {
     match needs {
         Needs::Nothing => "nothing",
@@ -228,6 +243,25 @@ mod tests {
             .collect();
         let table: Vec<&str> = methods().iter().map(|m| m.name).collect();
         assert_eq!(names, table);
+    }
+
+    #[test]
+    fn every_type_of_event_has_its_scopes() {
+        let document = document("0");
+        let notification = &document["x-notifications"][0];
+        let reference = notification["params"]["result"]["$ref"].as_str().unwrap();
+        let event = document.pointer(reference.trim_start_matches('#')).unwrap();
+        let types: Vec<&str> = event["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["properties"]["type"]["const"].as_str().unwrap())
+            .collect();
+        let mut named: Vec<&str> = events::SCOPES.iter().map(|(name, _)| *name).collect();
+        named.sort_unstable();
+        let mut sorted = types.clone();
+        sorted.sort_unstable();
+        assert_eq!(named, sorted);
     }
 
     #[test]

@@ -12,4 +12,5 @@ pub mod padding;
 pub mod refusal;
 pub mod secret;
 pub mod secretbox;
+pub mod token;
 pub mod wrap;

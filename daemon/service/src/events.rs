@@ -1,5 +1,6 @@
 //! Following the event log: rows are read when there is room for them, and a number tells that there are more.
 
+use connect_store::codes::EventKind;
 use connect_store::cursors;
 use connect_store::events::{self, Event};
 use tokio::sync::watch;
@@ -7,9 +8,17 @@ use tokio::sync::watch;
 use crate::error::{Error, Reason};
 use crate::unlocked::Unlocked;
 
-/// Events after `after`, oldest first.
-pub async fn list(unlocked: &Unlocked, after: u64, limit: u32) -> Result<Vec<Event>, Error> {
-    Ok(events::list(&unlocked.store, after, limit).await?)
+/// Events of the given kinds (all where none are given) after `after`, oldest first.
+pub async fn list(
+    unlocked: &Unlocked,
+    kinds: Option<&[EventKind]>,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Event>, Error> {
+    Ok(match kinds {
+        None => events::list(&unlocked.store, after, limit).await?,
+        Some(kinds) => events::list_of(&unlocked.store, kinds, after, limit).await?,
+    })
 }
 
 /// The events `from..=to` that came after `after` and are no longer kept.

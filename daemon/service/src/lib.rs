@@ -1,11 +1,13 @@
 //! The use-cases of the daemon over an unlocked session, and its sync and outbox loops.
 
 pub mod amend;
+pub mod apps;
 pub mod chance;
 pub mod clock;
 pub mod contacts;
 pub mod counters;
 pub mod directory;
+pub mod doors;
 pub mod enroll;
 pub mod error;
 pub mod events;

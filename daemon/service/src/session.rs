@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::doors::Doors;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::shared::SharedSecrets;
@@ -33,6 +34,8 @@ pub(crate) const DATABASE: &str = "messages.db";
 const ACCOUNT_DIR: &str = "account";
 /// Holds an account that the relay may or may not know yet.
 const ENROLLING_DIR: &str = "enrolling";
+/// In the account's directory: which apps may come in while the database is closed.
+const APPS: &str = "apps.json";
 
 /// Where and how the session keeps its keys.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub struct Session {
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     phase: watch::Sender<Phase>,
+    /// Which apps may come in.
+    pub(crate) doors: Doors,
     /// One change of phase at a time.
     pub(crate) changing: Mutex<()>,
     /// The process ends: no change may wait for the relay any longer.
@@ -71,6 +76,7 @@ impl Session {
             Phase::Unenrolled
         };
         let session = Self {
+            doors: Doors::load(config.state_dir.join(ACCOUNT_DIR).join(APPS)),
             config,
             clock,
             chance,
@@ -178,6 +184,7 @@ impl Session {
             account.relay_ca_pem.as_deref(),
         )
         .map_err(|_| Error::StorageFailed("relay address"))?;
+        self.doors.settle(connect_store::apps::live(&store).await?);
         let newest = connect_store::events::last_id(&store).await?;
         let policy = connect_store::policy::find(&store).await?;
         let unlocked = Arc::new(Unlocked {

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod amendments;
+pub mod apps;
 pub mod client_refs;
 pub mod codes;
 pub mod condition;

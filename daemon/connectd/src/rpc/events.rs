@@ -16,7 +16,7 @@ use crate::rpc::failure::Failure;
 use crate::rpc::{Module, notifications, pages};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
-    super::register::<List, _, _>(module, async |context, _, params| {
+    super::register::<List, _, _>(module, async |context, caller, params| {
         let limit = limit(params.limit)?;
         let unlocked = context.session.unlocked()?;
         let gone = match params.after {
@@ -28,7 +28,8 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         };
         let after = gone.map_or(params.after.unwrap_or_default(), |(_, to)| to);
         let room = limit - u32::from(gone.is_some());
-        let found = events::list(&unlocked, after, room + 1).await?;
+        let kinds = caller.principal.events();
+        let found = events::list(&unlocked, kinds.as_deref(), after, room + 1).await?;
         let (page, more) = paged(found, room);
         let gone = gone.into_iter().map(notifications::expired);
         let items = gone.chain(page.into_iter().map(notifications::shape));
@@ -75,8 +76,9 @@ async fn subscribe(
     let params: SubscribeParams = decode(params.as_str())?;
     let after = events::start(&unlocked, caller.app(), params.after).await?;
     caller
+        .link
         .subscriptions
-        .open(after)
+        .open(after, caller.principal.events())
         .map_err(|_| Failure::retry_after(ErrorCode::RateLimited, ANOTHER_TRY_MS))
 }
 
@@ -89,5 +91,5 @@ struct UnsubscribeParams {
 fn unsubscribe(params: &Params<'_>, extensions: &Extensions) -> Result<bool, Failure> {
     let caller = caller(extensions)?;
     let params: UnsubscribeParams = decode(params.as_str())?;
-    Ok(caller.subscriptions.close(params.subscription))
+    Ok(caller.link.subscriptions.close(params.subscription))
 }

@@ -15,6 +15,7 @@ pub mod context;
 pub mod failure;
 
 mod account;
+mod apps;
 mod contacts;
 mod conversations;
 mod decode;
@@ -41,6 +42,7 @@ pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
     search::register(&mut module)?;
     policy::register(&mut module)?;
     events::register(&mut module)?;
+    apps::register(&mut module)?;
     Ok(module.into())
 }
 

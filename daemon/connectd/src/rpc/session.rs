@@ -2,17 +2,32 @@
 
 use std::sync::Arc;
 
-use connect_api::session::{Lock, StateAnswer, Unlock};
+use connect_api::errors::ErrorCode;
+use connect_api::session::{Authenticate, Authenticated, Lock, StateAnswer, Unlock};
+use connect_service::apps;
 use connect_service::error::Error;
 use jsonrpsee::core::RegisterMethodError;
 use zeroize::Zeroizing;
 
+use crate::caller::Principal;
 use crate::rpc::Module;
 use crate::rpc::context::Context;
 use crate::rpc::failure::Failure;
 use crate::rpc::shapes::state;
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    super::register::<Authenticate, _, _>(module, async |context, caller, params| {
+        let token = Zeroizing::new(params.token.into_inner());
+        let uid = caller.link.peer.uid;
+        let door = apps::authenticate(&context.session, &params.app_id, &token, uid)
+            .ok_or(ErrorCode::Unauthenticated)?;
+        let principal = Principal::through(door);
+        caller.link.becomes(&context, principal.clone());
+        Ok(Authenticated {
+            principal: principal.name().unwrap_or_default().to_owned(),
+            scopes: principal.scopes().to_vec(),
+        })
+    })?;
     super::register::<Unlock, _, _>(module, async |context, _, params| {
         let pin = Zeroizing::new(params.pin.into_inner());
         let session = Arc::clone(&context.session);
