@@ -6,8 +6,11 @@ use anyhow::{Context as _, Result, ensure};
 use connect_api::apps::{Create, CreateParams, Created, List, Revoke, RevokeParams};
 use connect_api::conversation::Conversation;
 use connect_api::errors::ErrorCode;
+use connect_api::events::EventBody;
 use connect_api::page::ListParams;
 use connect_api::scope::Scope;
+use connect_client::client::Client;
+use connect_client::credentials::Credentials;
 use connect_tests::other_user::{NOBODY, can_be_another_user, speak};
 use connect_tests::raw::{Raw, outcome};
 use connect_tests::world::{PIN, Person, World, refusal, unhurried};
@@ -357,6 +360,39 @@ async fn sends_are_counted_per_app_and_references_are_each_apps_own() -> Result<
         .client
         .send_text(conversation, "d", Some("r".into()))
         .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_shows_its_token_again_after_the_daemon_was_away() -> Result<()> {
+    let world = World::new().await?;
+    let mut alice = world.person("alice").await?;
+    let scopes = [Scope::EventsRead, Scope::MessagesRead];
+    let app = pair(&alice, &scopes, None).await?;
+    let client = Client::builder()
+        .endpoint(alice.endpoint.clone())
+        .credentials(Credentials::new(&app.app_id, app.token.expose()))
+        .lazy();
+    let mut events = client.events(Some(0));
+    for _ in 0..2 {
+        let hello = client.hello().await?;
+        assert_eq!(hello.principal.as_ref(), Some(&app.app_id));
+        assert_eq!(hello.scopes.len(), scopes.len());
+        while events.next().await.context("an event")??.body != (EventBody::SessionUnlocked {}) {}
+        alice.restart().await?;
+        // The connection that was lost is told of once.
+        client.hello().await.ok();
+    }
+    revoke(&alice, &app).await?;
+    client.hello().await.ok();
+    assert_eq!(refusal(client.hello().await)?, ErrorCode::Unauthenticated);
+    let ended = loop {
+        match events.next().await.context("the end")? {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(ended.code(), Some(ErrorCode::Unauthenticated));
     Ok(())
 }
 

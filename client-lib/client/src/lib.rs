@@ -14,6 +14,21 @@
 //! # }
 //! ```
 //!
+//! A program that is not the daemon's owner is paired with it (`connectctl apps pair`), and shows the token that it was given:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use connect_client::client::Client;
+//!
+//! let token = std::fs::read_to_string("/etc/ward-ehr/connectd.token")?;
+//! let client = Client::builder().credentials(token.parse()?).connect().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is shown on every connection before anything else, also when one had to be made again. A token that is not taken
+//! (any more) ends each call with `unauthenticated`.
+//!
 //! # What happens when the connection is lost
 //!
 //! Calls in flight end with [`CallError::Disconnected`](error::CallError::Disconnected) and are **never repeated
@@ -21,6 +36,7 @@
 //! safe with the same `client_ref`, and may send twice without one. The next call connects again.
 
 pub mod client;
+pub mod credentials;
 pub mod endpoint;
 pub mod error;
 pub mod events;

@@ -1,6 +1,7 @@
 //! The subcommands: one file each, all of the same form.
 
 pub(crate) mod account;
+pub(crate) mod apps;
 pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod contacts;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Events(events::Events),
     /// How long messages are kept, and what others are told.
     Policy(policy::Policy),
+    /// The programs that may use the daemon.
+    Apps(apps::Apps),
     /// The daemon's contract as an OpenRPC document.
     Openrpc(openrpc::Openrpc),
     /// Call any method of the contract.
@@ -78,6 +81,7 @@ pub(crate) async fn run(
         Command::Watch(args) => watch::run(args, context).await,
         Command::Events(args) => events::run(args, context).await,
         Command::Policy(args) => policy::run(args, context).await,
+        Command::Apps(args) => apps::run(args, context).await,
         Command::Openrpc(args) => openrpc::run(args, context).await,
         Command::Call(args) => call::run(args, context).await,
         Command::Completions(args) => completions::run(args, context, grammar),
