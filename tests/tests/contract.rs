@@ -187,6 +187,8 @@ async fn every_answer_of_a_story_is_as_described() -> Result<()> {
         ("events.list", json!({"limit": 500})),
         ("events.list", json!({"limit": 1})),
         ("events.ack", json!({"event_id": 1})),
+        ("audit.list", json!({"limit": 500})),
+        ("audit.verify", json!({})),
     ] {
         let result = reader.call(method, params).await?;
         ensure!(!result.is_null(), "{method} was refused");

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod apps;
+pub mod audit;
 pub mod contacts;
 pub mod conversation;
 pub mod conversations;

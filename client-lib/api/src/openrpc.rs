@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use crate::errors::{ErrorCode, ErrorData};
 use crate::method::{Access, Method, Needs};
 use crate::{
-    account, apps, contacts, conversations, events, messages, policy, rpc, search, session, system,
+    account, apps, audit, contacts, conversations, events, messages, policy, rpc, search, session,
+    system,
 };
 
 /// What the table of methods knows about each of them.
@@ -47,6 +48,8 @@ macro_rules! for_each_method {
         $do!(apps::Create);
         $do!(apps::List);
         $do!(apps::Revoke);
+        $do!(audit::List);
+        $do!(audit::Verify);
     };
 }
 

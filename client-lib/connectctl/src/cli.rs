@@ -60,6 +60,9 @@ mod tests {
             "connectctl apps pair EHR --scope messages.send --scope events.read --uid 7 --token-out F",
             "connectctl apps list --token-file F",
             "connectctl apps revoke ID",
+            "connectctl audit list --after 7 --limit 5 --json",
+            "connectctl audit verify",
+            "connectctl audit export --after 9",
             "connectctl call system.health {}",
             "connectctl completions bash",
         ] {

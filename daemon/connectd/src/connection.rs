@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output::{COALESCE, Output};
 use crate::request::{self, Request};
+use crate::rpc::attend::note_unknown_method;
 use crate::rpc::context::{Caller, Context, Link};
 use crate::rpc::failure::error_line;
 
@@ -199,9 +200,11 @@ impl Connection {
             self.methods.method_with_name(&request.method)
         else {
             // Which methods there are is not for strangers either.
-            let code = match self.link.principal().is_stranger() {
-                true => ErrorCode::Unauthenticated,
-                false => ErrorCode::MethodNotFound,
+            let code = if self.link.principal().is_stranger() {
+                note_unknown_method(&self.context.session, &self.link);
+                ErrorCode::Unauthenticated
+            } else {
+                ErrorCode::MethodNotFound
             };
             let line = error_line(&self.context, &request.id, code);
             return self.answer(&line, place);

@@ -9,6 +9,7 @@ pub mod message;
 pub mod nonce;
 pub mod outbound;
 pub mod padding;
+pub mod pseudonym;
 pub mod refusal;
 pub mod secret;
 pub mod secretbox;

@@ -8,6 +8,7 @@ use connect_proto::ids::AppId;
 use connect_store::apps::{self, App};
 use zeroize::Zeroizing;
 
+use crate::audit;
 use crate::doors::Door;
 use crate::error::{Error, Reason};
 use crate::session::Session;
@@ -62,7 +63,8 @@ pub async fn create(
     };
     let mut tx = unlocked.store.begin().await?;
     apps::add(&mut tx, &app).await?;
-    tx.commit().await?;
+    audit::is_about("app", app.app_id.to_string());
+    audit::commit(tx, unlocked).await?;
     session.doors.settle(apps::live(&unlocked.store).await?);
     Ok(Paired {
         app_id: app.app_id,
@@ -87,7 +89,7 @@ pub async fn revoke(
     session.doors.write_copy(&staying)?;
     let mut tx = unlocked.store.begin().await?;
     apps::revoke(&mut tx, app_id, unlocked.clock.now_ms()).await?;
-    tx.commit().await?;
+    audit::commit(tx, unlocked).await?;
     session.doors.settle(staying);
     Ok(())
 }

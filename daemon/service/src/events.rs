@@ -5,6 +5,7 @@ use connect_store::cursors;
 use connect_store::events::{self, Event};
 use tokio::sync::watch;
 
+use crate::audit;
 use crate::error::{Error, Reason};
 use crate::unlocked::Unlocked;
 
@@ -49,7 +50,7 @@ pub async fn acknowledge(unlocked: &Unlocked, app: &str, event_id: u64) -> Resul
     check_reached(unlocked, "event_id", event_id).await?;
     let mut tx = unlocked.store.begin().await?;
     let stands = cursors::advance(&mut tx, app, event_id).await?;
-    tx.commit().await?;
+    audit::commit(tx, unlocked).await?;
     Ok(stands)
 }
 

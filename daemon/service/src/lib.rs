@@ -2,6 +2,7 @@
 
 pub mod amend;
 pub mod apps;
+pub mod audit;
 pub mod chance;
 pub mod clock;
 pub mod contacts;
@@ -15,6 +16,7 @@ pub mod health;
 pub mod journal;
 pub mod messages;
 pub mod outbox;
+pub mod pending;
 pub mod policy;
 pub mod receive;
 pub mod search;

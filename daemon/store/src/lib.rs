@@ -5,6 +5,7 @@
 pub mod account;
 pub mod amendments;
 pub mod apps;
+pub mod audit;
 pub mod client_refs;
 pub mod codes;
 pub mod condition;

@@ -53,7 +53,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
 ];
 
 /// At home in these crates, and nowhere else.
-const HOMES: [(&str, &[&str]); 25] = [
+const HOMES: [(&str, &[&str]); 27] = [
     ("prost", &["connect-proto"]),
     ("prost-build", &["connect-proto"]),
     ("protox", &["connect-proto"]),
@@ -61,6 +61,8 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("curve25519-dalek", &["connect-proto"]),
     ("crypto_box", &[CORE]),
     ("crypto_secretbox", &[CORE]),
+    ("hmac", &[CORE]),
+    ("subtle", &[CORE]),
     ("argon2", &["connect-vault"]),
     ("hkdf", &["connect-vault"]),
     ("sqlx", &["connect-store", RELAY]),

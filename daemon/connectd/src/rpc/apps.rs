@@ -6,6 +6,7 @@ use connect_api::apps::{App, AppToken, Create, Created, List, Revoke, Revoked};
 use connect_api::errors::ErrorCode;
 use connect_api::scope::Scope;
 use connect_service::apps::{self, Request};
+use connect_service::audit;
 use connect_store::apps::App as StoredApp;
 use jsonrpsee::core::RegisterMethodError;
 
@@ -60,7 +61,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
 async fn to_the_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, connect_service::error::Error>> + Send + 'static,
 ) -> Result<T, Failure> {
-    let changed = tokio::spawn(change).await;
+    let changed = tokio::spawn(audit::carried(change)).await;
     Ok(changed.map_err(|_| Failure::internal("a change of the apps ended early"))??)
 }
 

@@ -7,9 +7,10 @@ use connect_api::events::{self as api, Ack, Acked, List, SubscribeParams};
 use connect_service::events;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Extensions;
-use jsonrpsee::types::{ErrorObjectOwned, Params};
+use jsonrpsee::types::Params;
 use serde::Deserialize;
 
+use crate::rpc::attend::{Call, attend};
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::decode::{decode, limit, paged};
 use crate::rpc::failure::Failure;
@@ -42,14 +43,22 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         Ok(Acked { event_id })
     })?;
     module.register_async_method(api::SUBSCRIBE, async |params, context, extensions| {
-        let opened = subscribe(&params, &context, &extensions).await;
-        opened.map_err(|failure| failure.into_error(&context, api::SUBSCRIBE))
+        let call = Call {
+            caller: extensions.get(),
+            method: api::SUBSCRIBE,
+            access: api::ACCESS,
+            params: None,
+        };
+        attend(&context, call, subscribe(&params, &context, &extensions)).await
     })?;
     module.register_async_method(api::UNSUBSCRIBE, async |params, context, extensions| {
-        let closed = unsubscribe(&params, &extensions);
-        let closed: Result<bool, ErrorObjectOwned> =
-            closed.map_err(|failure| failure.into_error(&context, api::UNSUBSCRIBE));
-        closed
+        let call = Call {
+            caller: extensions.get(),
+            method: api::UNSUBSCRIBE,
+            access: api::ACCESS,
+            params: None,
+        };
+        attend(&context, call, async { unsubscribe(&params, &extensions) }).await
     })?;
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use connect_api::errors::ErrorCode;
 use connect_api::session::{Authenticate, Authenticated, Lock, StateAnswer, Unlock};
-use connect_service::apps;
 use connect_service::error::Error;
+use connect_service::{apps, audit};
 use jsonrpsee::core::RegisterMethodError;
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
 pub(super) async fn to_the_end(
     change: impl Future<Output = Result<(), Error>> + Send + 'static,
 ) -> Result<(), Failure> {
-    let changed = tokio::spawn(change).await;
+    let changed = tokio::spawn(audit::carried(change)).await;
     Ok(changed.map_err(|_| Failure::internal("a change of the session ended early"))??)
 }
 
