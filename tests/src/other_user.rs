@@ -78,7 +78,8 @@ pub async fn speak(
     for (id, (method, params)) in requests.iter().enumerate() {
         let request =
             serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-        input += &format!("{request}\n");
+        input += &request.to_string();
+        input.push('\n');
     }
     let socket = socket.to_str().context("a path in UTF-8")?;
     let printed = run((uid, gid), SPEAKER, &[socket], &input).await?;

@@ -162,10 +162,6 @@ async fn pair(alice: &Person, scopes: Vec<Scope>) -> Result<Paired> {
     })
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "whoever runs the tests learns how much was tested"
-)]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_for_every_principal_in_every_state() -> Result<()> {
     let world = World::new().await?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::method::{Access, Needs, method};
 use crate::page::{ListParams, Page};
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 
 /// A paired app's token: 64 digits of lower-case hex. It is in no `Debug` output.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +58,7 @@ pub struct Created {
 pub struct App {
     pub app_id: String,
     pub name: String,
+    #[serde(deserialize_with = "scope::known")]
     pub scopes: Vec<Scope>,
     /// The only user of the host who may use its token; null: every one.
     pub uid: Option<u32>,

@@ -65,6 +65,10 @@ pub enum Breach {
     /// The entry, or its hash, is not what was written.
     Changed,
     Missing,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 method! {

@@ -80,6 +80,10 @@ pub enum Reason {
     NotSupported,
     AlreadyEnrolled,
     Expired,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 /// What an error carries beside its code: `error.data` of the answer.

@@ -99,6 +99,10 @@ pub enum EventBody {
         from: u64,
         to: u64,
     },
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 /// Which scopes an event takes beside `events.read`: any one of them. None for one that takes no other.
@@ -183,4 +187,31 @@ pub struct Acked {
 method! {
     /// Remembers up to which event the app has got: there `events.subscribe` starts when `after` is left out.
     Ack = "events.ack"(AckParams) -> Acked, ACCESS, NEEDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_daemon_says_does_not_spoil_the_rest() {
+        let page = r#"{"items":[
+            {"event_id":1,"at_ms":5,"type":"bed_moved","from":4,"to":{"ward":3}},
+            {"event_id":2,"at_ms":6,"type":"message_state","conversation":{"user":"u"},"message_id":"m","user_id":"u",
+             "state":"teleported","reason":"whim"},
+            {"event_id":3,"at_ms":7,"type":"session_locked","why":"lunch"}
+        ],"next":null}"#;
+        let page: Page<Event, u64> = serde_json::from_str(page).unwrap();
+        let bodies: Vec<&EventBody> = page.items.iter().map(|event| &event.body).collect();
+        assert_eq!(*bodies[0], EventBody::Other);
+        assert!(matches!(
+            bodies[1],
+            EventBody::MessageState {
+                state: MessageState::Other,
+                reason: Some(StateReason::Other),
+                ..
+            }
+        ));
+        assert_eq!(*bodies[2], EventBody::SessionLocked {});
+    }
 }

@@ -1,6 +1,8 @@
 //! The contract as an OpenRPC document, made from the method types.
 
+use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
 use crate::errors::{ErrorCode, ErrorData};
@@ -83,6 +85,7 @@ pub fn methods() -> Vec<Entry> {
 pub fn document(daemon_version: &str) -> Value {
     let mut schemas = SchemaSettings::draft07()
         .with(|s| s.definitions_path = "/components/schemas".into())
+        .with_transform(RecursiveTransform(unwrap_only_choice))
         .into_generator();
     let mut methods = Vec::new();
     macro_rules! describe {
@@ -115,6 +118,20 @@ pub fn document(daemon_version: &str) -> Value {
             "x-scopes": event_scopes(),
         }],
     })
+}
+
+/// An enumeration that has a variant for later values is described as a choice of one: it is just that one.
+fn unwrap_only_choice(schema: &mut Schema) {
+    let Some(Value::Array(choices)) = schema.get("oneOf") else {
+        return;
+    };
+    if let [Value::Object(only)] = choices.as_slice() {
+        let only = only.clone();
+        schema.remove("oneOf");
+        for (name, value) in only {
+            schema.insert(name, value);
+        }
+    }
 }
 
 fn describe_method<M: Method>(schemas: &mut SchemaGenerator) -> Value {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::apps::AppToken;
 use crate::method::{Access, Needs, method};
 use crate::page::Nothing;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::system::State;
 
 /// A PIN or passphrase, on its way to the daemon. It is in no `Debug` output.
@@ -59,6 +59,7 @@ pub struct AuthenticateParams {
 pub struct Authenticated {
     /// The app's id.
     pub principal: String,
+    #[serde(deserialize_with = "scope::known")]
     pub scopes: Vec<Scope>,
 }
 

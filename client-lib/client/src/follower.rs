@@ -266,7 +266,9 @@ fn read_event(params: &RawValue) -> Result<Option<Notified>, CallError> {
     let Some(result) = params.result else {
         return Ok(None);
     };
-    if let Ok(event) = serde_json::from_str(result.get()) {
+    if let Ok(event) = serde_json::from_str::<Event>(result.get())
+        && event.body != EventBody::Other
+    {
         return Ok(Some(Notified::Known(event)));
     }
     let Numbered { event_id } =

@@ -103,6 +103,7 @@ fn invalid(data: &ErrorData) -> Option<String> {
             );
         }
         Reason::Expired => "has expired",
+        Reason::Other => "is not allowed",
     };
     Some(format!(
         "{} {reason}",

@@ -177,9 +177,10 @@ fn verify(args: Verify) -> Result<ExitCode, Stop> {
             message: error.to_string(),
         })?;
     println!("{}", serde_json::json!(verdict));
-    Ok(match verdict.intact {
-        true => ExitCode::SUCCESS,
-        false => sysexits::ExitCode::DataErr.into(),
+    Ok(if verdict.intact {
+        ExitCode::SUCCESS
+    } else {
+        sysexits::ExitCode::DataErr.into()
     })
 }
 

@@ -9,17 +9,22 @@ use crate::audit;
 use crate::error::{Error, Reason};
 use crate::unlocked::Unlocked;
 
-/// Events of the given kinds (all where none are given) after `after`, oldest first.
-pub async fn list(
+/// Events after `after`, oldest first.
+pub async fn list(unlocked: &Unlocked, after: u64, limit: u32) -> Result<Vec<Event>, Error> {
+    Ok(events::list(&unlocked.store, after, limit).await?)
+}
+
+/// As `list`, of these kinds alone; of all where none are named.
+pub async fn list_of(
     unlocked: &Unlocked,
     kinds: Option<&[EventKind]>,
     after: u64,
     limit: u32,
 ) -> Result<Vec<Event>, Error> {
-    Ok(match kinds {
-        None => events::list(&unlocked.store, after, limit).await?,
-        Some(kinds) => events::list_of(&unlocked.store, kinds, after, limit).await?,
-    })
+    match kinds {
+        None => list(unlocked, after, limit).await,
+        Some(kinds) => Ok(events::list_of(&unlocked.store, kinds, after, limit).await?),
+    }
 }
 
 /// The events `from..=to` that came after `after` and are no longer kept.

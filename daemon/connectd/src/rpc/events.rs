@@ -30,7 +30,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         let after = gone.map_or(params.after.unwrap_or_default(), |(_, to)| to);
         let room = limit - u32::from(gone.is_some());
         let kinds = caller.principal.events();
-        let found = events::list(&unlocked, kinds.as_deref(), after, room + 1).await?;
+        let found = events::list_of(&unlocked, kinds.as_deref(), after, room + 1).await?;
         let (page, more) = paged(found, room);
         let gone = gone.into_iter().map(notifications::expired);
         let items = gone.chain(page.into_iter().map(notifications::shape));

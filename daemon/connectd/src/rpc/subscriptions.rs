@@ -161,7 +161,7 @@ async fn expired(session: &Session, after: u64) -> Option<(u64, u64)> {
 /// Event ids with their lines; none where the session is not open any more.
 async fn read_batch(session: &Session, wanted: &Wanted, after: u64) -> Option<Vec<(u64, String)>> {
     let unlocked = session.unlocked().ok()?;
-    let batch = events::list(&unlocked, wanted.kinds.as_deref(), after, BATCH)
+    let batch = events::list_of(&unlocked, wanted.kinds.as_deref(), after, BATCH)
         .await
         .ok()?;
     Some(

@@ -32,8 +32,8 @@ pub(crate) struct Pair {
 fn scope() -> impl clap::builder::TypedValueParser<Value = Scope> {
     let names = Scope::ALL.map(Scope::name);
     PossibleValuesParser::new(names).map(|name| {
-        let named = Scope::ALL.into_iter().find(|scope| scope.name() == name);
-        named.expect("one of the possible values")
+        let found = Scope::ALL.into_iter().find(|scope| scope.name() == name);
+        found.expect("one of the possible values")
     })
 }
 

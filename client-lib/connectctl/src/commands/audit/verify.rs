@@ -30,6 +30,7 @@ fn text(verdict: &Verdict) -> String {
             let how = match broken.how {
                 Breach::Changed => "was changed",
                 Breach::Missing => "is missing",
+                Breach::Other => "does not hold",
             };
             format!("{held}\nEntry {} {how}", broken.entry)
         }
