@@ -20,8 +20,14 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use connect_client::client::Client;
 //!
-//! let token = std::fs::read_to_string("/etc/ward-ehr/connectd.token")?;
-//! let client = Client::builder().credentials(token.parse()?).connect().await?;
+//! use connect_client::credentials::Credentials;
+//!
+//! // CONNECTD_TOKEN_FILE or CONNECTD_TOKEN; `"ID:TOKEN".parse()` where the program has it from elsewhere.
+//! let mut client = Client::builder();
+//! if let Some(credentials) = Credentials::from_environment()? {
+//!     client = client.credentials(credentials);
+//! }
+//! let client = client.connect().await?;
 //! # Ok(())
 //! # }
 //! ```
