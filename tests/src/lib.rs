@@ -11,6 +11,7 @@ pub mod hsalsa;
 pub mod keyring;
 pub mod mallory;
 pub mod mischief;
+pub mod other_user;
 pub mod processes;
 pub mod python;
 pub mod raw;

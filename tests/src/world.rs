@@ -160,8 +160,24 @@ impl World {
     }
 
     pub async fn stranger_with(&self, name: &str, limits: Limits) -> Result<Person> {
+        let endpoint = Endpoint::new(self.dir.path().join(name).join("connectd.sock"));
+        self.daemon(name, endpoint, Audience::User, limits).await
+    }
+
+    /// As a service has it: the socket in a directory of its own, for the daemon's group.
+    pub async fn service(&self, name: &str, limits: Limits) -> Result<Person> {
+        let endpoint = Endpoint::new(self.dir.path().join(name).join("run").join("connectd.sock"));
+        self.daemon(name, endpoint, Audience::Group, limits).await
+    }
+
+    async fn daemon(
+        &self,
+        name: &str,
+        endpoint: Endpoint,
+        audience: Audience,
+        limits: Limits,
+    ) -> Result<Person> {
         let state_dir = self.dir.path().join(name);
-        let endpoint = Endpoint::new(state_dir.join("connectd.sock"));
         let (clock, hand) = Clock::manual(self.now_ms());
         self.hands().push(Arc::clone(&hand));
         let mut person = Person {
@@ -170,6 +186,7 @@ impl World {
             client: Client::builder().endpoint(endpoint.clone()).lazy(),
             endpoint,
             state_dir,
+            audience,
             limits,
             clock,
             hand,
@@ -228,6 +245,7 @@ pub struct Person {
     pub client: Client,
     pub endpoint: Endpoint,
     pub state_dir: PathBuf,
+    audience: Audience,
     limits: Limits,
     clock: Clock,
     hand: Arc<AtomicU64>,
@@ -240,7 +258,7 @@ impl Person {
             endpoint: self.endpoint.clone(),
             keystore: at_rest::keystore(&self.state_dir),
             owner_uids: Vec::new(),
-            audience: Audience::User,
+            audience: self.audience,
             limits: self.limits.clone(),
         };
         let clock = self.clock.clone();

@@ -188,11 +188,16 @@ async fn every_answer_of_a_story_is_as_described() -> Result<()> {
         ("events.list", json!({"limit": 500})),
         ("events.list", json!({"limit": 1})),
         ("events.ack", json!({"event_id": 1})),
+        ("audit.list", json!({"limit": 500})),
+        ("audit.verify", json!({})),
     ] {
         let result = reader.call(method, params).await?;
         ensure!(!result.is_null(), "{method} was refused");
     }
     lock_and_follow(&mut reader).await?;
+    // On a connection of its own: an event may still be on its way on the other one.
+    reader.raw = Raw::connect(alice.endpoint.path()).await?;
+    pair_and_revoke(&mut reader).await?;
     let table: BTreeSet<String> = openrpc::methods()
         .iter()
         .map(|entry| entry.name.to_owned())
@@ -239,6 +244,27 @@ async fn lock_and_follow(reader: &mut Reader) -> Result<()> {
             return Ok(());
         }
     }
+}
+
+async fn pair_and_revoke(reader: &mut Reader) -> Result<()> {
+    let scopes = json!({"name": "EHR", "scopes": ["admin", "messages.read"], "uid": null});
+    let app = reader.call("apps.create", scopes).await?;
+    reader.call("apps.list", json!({"limit": 1})).await?;
+    let unknown = json!({"app_id": "00".repeat(16)});
+    reader.refused("apps.revoke", unknown, "not_found").await?;
+    let other = reader
+        .call("apps.create", json!({"name": "b", "scopes": ["admin"]}))
+        .await?;
+    reader
+        .call("apps.revoke", json!({"app_id": other["app_id"]}))
+        .await?;
+    reader
+        .refused("session.authenticate", other, "unauthenticated")
+        .await?;
+    reader.call("session.authenticate", app).await?;
+    reader
+        .refused("contacts.list", json!({}), "forbidden")
+        .await
 }
 
 #[test]

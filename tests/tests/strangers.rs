@@ -1,18 +1,13 @@
 //! Another user of the same machine, for real: a process under another uid that can reach the socket.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use connect_api::openrpc;
-use connect_ipc::socket::own_uid;
+use connect_tests::other_user::{self, NOBODY, can_be_another_user};
 use connect_tests::world::{Person, World, unhurried};
 use connectd::limits::Limits;
 use serde_json::Value;
-
-const NOBODY: u32 = 65_534;
-const PYTHON: &str = "/usr/bin/python3";
 
 /// Says hello, tries every method it was given, and waits to be cut off; prints one answer a line.
 const CURIOUS: &str = r#"
@@ -51,20 +46,6 @@ try:
 except OSError: print("cut off")
 "#;
 
-#[expect(
-    clippy::print_stderr,
-    reason = "whoever runs the tests learns what was not tested"
-)]
-fn can_be_another_user() -> bool {
-    let can = own_uid() == 0 && std::path::Path::new(PYTHON).exists();
-    if !can {
-        eprintln!(
-            "skipped: it takes root to act as another user, and a {PYTHON} that everyone may run"
-        );
-    }
-    can
-}
-
 /// The file system would keep a stranger out; here only the uid does.
 async fn within_reach(world: &World) -> Result<Person> {
     let limits = Limits {
@@ -84,26 +65,10 @@ async fn within_reach(world: &World) -> Result<Person> {
 }
 
 /// What a script printed that ran under another uid.
-async fn as_nobody(
-    alice: &Person,
-    script: &'static str,
-    arguments: &[&'static str],
-) -> Result<String> {
-    let (socket, arguments) = (alice.endpoint.path().to_owned(), arguments.to_vec());
-    let output = tokio::task::spawn_blocking(move || {
-        Command::new(PYTHON)
-            .args(["-c", script])
-            .arg(socket)
-            .args(arguments)
-            .uid(NOBODY)
-            .gid(NOBODY)
-            .current_dir("/")
-            .output()
-    })
-    .await??;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{told}");
-    Ok(String::from_utf8(output.stdout)?)
+async fn as_nobody(alice: &Person, script: &str, arguments: &[&str]) -> Result<String> {
+    let socket = alice.endpoint.path().to_str().context("a path in UTF-8")?;
+    let arguments: Vec<&str> = [socket].iter().chain(arguments).copied().collect();
+    other_user::run((NOBODY, NOBODY), script, &arguments, "").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,6 +87,10 @@ async fn another_uid_may_say_hello_and_nothing_else_and_not_for_long() -> Result
             "system.hello" => {
                 assert_eq!(answer["result"]["principal"], Value::Null);
                 assert_eq!(answer["result"]["scopes"], serde_json::json!([]));
+            }
+            // Without its parameters: it is answered to everyone.
+            "session.authenticate" => {
+                assert_eq!(answer["error"]["data"]["code"], "invalid_params");
             }
             _ => assert_eq!(
                 answer["error"]["data"]["code"], "unauthenticated",

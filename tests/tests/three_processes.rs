@@ -161,10 +161,46 @@ fn messages_survive_the_restart_of_all_three_and_arrive_after_an_absence() -> Re
             .contains(CANARIES[0])
     );
 
+    an_app_is_paired_and_revoked(&ward)?;
+
     alice.stop()?;
     bob.stop()?;
     relay.stop()?;
     nothing_readable_is_left(&ward)
+}
+
+/// By the commands of `docs/operating.md`. The token counts as a secret from then on.
+fn an_app_is_paired_and_revoked(ward: &Ward) -> Result<()> {
+    let file = ward.path("token");
+    let pair = ["apps", "pair", "EHR", "--scope", "messages.send"];
+    let to_file = ["--token-out", text(&file)?];
+    let paired = ward.ctl("alice", &[&pair[..], &to_file, &["--json"]].concat())?;
+    let paired: serde_json::Value = serde_json::from_str(&paired)?;
+    let id = paired["app_id"].as_str().context("an id")?;
+    let again = ward.ctl("alice", &[&pair[..], &to_file].concat());
+    assert!(again.is_err(), "a file that is there stays as it is");
+    let told = std::fs::read_to_string(&file)?;
+    let (_, token) = told.trim().split_once(':').context("an id and a token")?;
+    ward.codes.borrow_mut().push(token.to_owned());
+
+    let as_app = ["--token-file", text(&file)?];
+    let app = |arguments: &[&str]| ward.ctl("alice", &[&as_app, arguments].concat());
+    assert!(app(&["hello", "--json"])?.contains(id));
+    app(&["send", "bob", CANARIES[0]])?;
+    assert!(app(&["messages", "bob"]).is_err(), "it may only send");
+    assert!(
+        ward.ctl("alice", &["apps", "list"])?
+            .contains("messages.send")
+    );
+    ward.ctl("alice", &["apps", "revoke", id])?;
+    assert!(app(&["hello"]).is_err(), "its token is worth nothing now");
+    let printed = ward.ctl("alice", &[&pair[..], &["--json"]].concat())?;
+    let printed: serde_json::Value = serde_json::from_str(&printed)?;
+    let token = printed["token"].as_str().context("a token")?;
+    assert_eq!(token.len(), 64);
+    ward.codes.borrow_mut().push(token.to_owned());
+    std::fs::remove_file(file)?;
+    Ok(())
 }
 
 /// Neither text nor name, PIN or code: not in the databases, nor in what was logged at TRACE. The file with which the

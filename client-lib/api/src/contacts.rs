@@ -18,6 +18,10 @@ pub enum Trust {
     Verified,
     Changed,
     Revoked,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -98,6 +98,10 @@ pub enum Reason {
     NoCredential,
     /// The daemon's log tells more.
     Failed,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 /// What an error carries beside its code: `error.data` of the answer.

@@ -99,6 +99,41 @@ pub enum EventBody {
         from: u64,
         to: u64,
     },
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
+}
+
+/// Which scopes an event takes beside `events.read`: any one of them. None for one that takes no other.
+/// What is not in here is for the owner alone.
+pub const SCOPES: [(&str, &[Scope]); 16] = [
+    ("message_received", &[Scope::MessagesRead]),
+    ("message_state", &[Scope::MessagesRead, Scope::MessagesSend]),
+    ("message_edited", &[Scope::MessagesRead]),
+    ("message_deleted", &[Scope::MessagesRead]),
+    ("message_missing", &[Scope::MessagesRead]),
+    ("message_quarantined", &[Scope::MessagesRead]),
+    ("message_conflict", &[Scope::MessagesRead]),
+    ("typing", &[Scope::MessagesRead]),
+    (
+        "contact_changed",
+        &[Scope::ContactsRead, Scope::TrustDecide],
+    ),
+    ("key_changed", &[Scope::ContactsRead, Scope::TrustDecide]),
+    ("session_locked", &[]),
+    ("session_unlocked", &[]),
+    ("relay_reachable", &[]),
+    ("relay_unreachable", &[]),
+    ("installation_revoked", &[]),
+    ("events_expired", &[]),
+];
+
+/// Whether an app with these scopes is told of events of a type; it has `events.read` anyway.
+pub fn is_told(event_type: &str, held: &[Scope]) -> bool {
+    SCOPES.iter().any(|(name, any_of)| {
+        *name == event_type && (any_of.is_empty() || any_of.iter().any(|s| held.contains(s)))
+    })
 }
 
 /// A row of the event log.
@@ -152,4 +187,31 @@ pub struct Acked {
 method! {
     /// Remembers up to which event the app has got: there `events.subscribe` starts when `after` is left out.
     Ack = "events.ack"(AckParams) -> Acked, ACCESS, NEEDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_daemon_says_does_not_spoil_the_rest() {
+        let page = r#"{"items":[
+            {"event_id":1,"at_ms":5,"type":"bed_moved","from":4,"to":{"ward":3}},
+            {"event_id":2,"at_ms":6,"type":"message_state","conversation":{"user":"u"},"message_id":"m","user_id":"u",
+             "state":"teleported","reason":"whim"},
+            {"event_id":3,"at_ms":7,"type":"session_locked","why":"lunch"}
+        ],"next":null}"#;
+        let page: Page<Event, u64> = serde_json::from_str(page).unwrap();
+        let bodies: Vec<&EventBody> = page.items.iter().map(|event| &event.body).collect();
+        assert_eq!(*bodies[0], EventBody::Other);
+        assert!(matches!(
+            bodies[1],
+            EventBody::MessageState {
+                state: MessageState::Other,
+                reason: Some(StateReason::Other),
+                ..
+            }
+        ));
+        assert_eq!(*bodies[2], EventBody::SessionLocked {});
+    }
 }

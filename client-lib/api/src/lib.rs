@@ -4,6 +4,8 @@
 //! dispatch, the typed client, the OpenRPC document and the access matrix are all made from these types.
 
 pub mod account;
+pub mod apps;
+pub mod audit;
 pub mod contacts;
 pub mod conversation;
 pub mod conversations;

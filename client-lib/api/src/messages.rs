@@ -26,6 +26,10 @@ pub enum MessageState {
     Failed,
     /// Came in from another user.
     Received,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 /// Why a message is held or failed.
@@ -50,6 +54,10 @@ pub enum StateReason {
     RecipientDeleted,
     /// Its author deleted it before it had gone out.
     Withdrawn,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 /// Which of the sender's keys a message came under (D24).
@@ -58,6 +66,10 @@ pub enum StateReason {
 pub enum Auth {
     Current,
     RetiredKey,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

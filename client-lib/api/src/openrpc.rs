@@ -1,12 +1,15 @@
 //! The contract as an OpenRPC document, made from the method types.
 
+use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
 use crate::errors::{ErrorCode, ErrorData};
 use crate::method::{Access, Method, Needs};
 use crate::{
-    account, contacts, conversations, events, messages, policy, rpc, search, session, system,
+    account, apps, audit, contacts, conversations, events, messages, policy, rpc, search, session,
+    system,
 };
 
 /// What the table of methods knows about each of them.
@@ -22,6 +25,7 @@ macro_rules! for_each_method {
         $do!(system::Hello);
         $do!(system::GetHealth);
         $do!(rpc::Discover);
+        $do!(session::Authenticate);
         $do!(session::Unlock);
         $do!(session::Lock);
         $do!(session::ChangePin);
@@ -44,6 +48,11 @@ macro_rules! for_each_method {
         $do!(policy::Set);
         $do!(events::List);
         $do!(events::Ack);
+        $do!(apps::Create);
+        $do!(apps::List);
+        $do!(apps::Revoke);
+        $do!(audit::List);
+        $do!(audit::Verify);
     };
 }
 
@@ -60,11 +69,14 @@ pub fn methods() -> Vec<Entry> {
         };
     }
     for_each_method!(add);
-    for name in [events::SUBSCRIBE, events::UNSUBSCRIBE] {
+    for (name, needs) in [
+        (events::SUBSCRIBE, events::NEEDS),
+        (events::UNSUBSCRIBE, Needs::Nothing),
+    ] {
         entries.push(Entry {
             name,
             access: events::ACCESS,
-            needs: events::NEEDS,
+            needs,
         });
     }
     entries
@@ -74,6 +86,7 @@ pub fn methods() -> Vec<Entry> {
 pub fn document(daemon_version: &str) -> Value {
     let mut schemas = SchemaSettings::draft07()
         .with(|s| s.definitions_path = "/components/schemas".into())
+        .with_transform(RecursiveTransform(unwrap_only_choice))
         .into_generator();
     let mut methods = Vec::new();
     macro_rules! describe {
@@ -102,8 +115,24 @@ pub fn document(daemon_version: &str) -> Value {
         "x-notifications": [{
             "name": events::NOTIFICATION,
             "params": {"subscription": {"type": ["integer", "string"]}, "result": event},
+            "x-access": access(events::ACCESS),
+            "x-scopes": event_scopes(),
         }],
     })
+}
+
+/// An enumeration that has a variant for later values is described as a choice of one: it is just that one.
+fn unwrap_only_choice(schema: &mut Schema) {
+    let Some(Value::Array(choices)) = schema.get("oneOf") else {
+        return;
+    };
+    if let [Value::Object(only)] = choices.as_slice() {
+        let only = only.clone();
+        schema.remove("oneOf");
+        for (name, value) in only {
+            schema.insert(name, value);
+        }
+    }
 }
 
 fn describe_method<M: Method>(schemas: &mut SchemaGenerator) -> Value {
@@ -170,6 +199,12 @@ fn access(access: Access) -> Value {
     }
 }
 
+/// Which scopes an event's type takes beside the access to events: any one of the list, or none where it is empty.
+fn event_scopes() -> Value {
+    let scopes = events::SCOPES.map(|(name, any_of)| (name.to_owned(), json!(any_of)));
+    scopes.into_iter().collect::<Map<_, _>>().into()
+}
+
 fn needs(needs: Needs) -> &'static str {
     match needs {
         Needs::Nothing => "nothing",
@@ -229,6 +264,25 @@ mod tests {
             .collect();
         let table: Vec<&str> = methods().iter().map(|m| m.name).collect();
         assert_eq!(names, table);
+    }
+
+    #[test]
+    fn every_type_of_event_has_its_scopes() {
+        let document = document("0");
+        let notification = &document["x-notifications"][0];
+        let reference = notification["params"]["result"]["$ref"].as_str().unwrap();
+        let event = document.pointer(reference.trim_start_matches('#')).unwrap();
+        let types: Vec<&str> = event["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["properties"]["type"]["const"].as_str().unwrap())
+            .collect();
+        let mut named: Vec<&str> = events::SCOPES.iter().map(|(name, _)| *name).collect();
+        named.sort_unstable();
+        let mut sorted = types.clone();
+        sorted.sort_unstable();
+        assert_eq!(named, sorted);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppToken;
 use crate::method::{Access, Needs, method};
 use crate::page::Nothing;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::system::State;
 
 /// A PIN or passphrase, on its way to the daemon. It is in no `Debug` output.
@@ -55,6 +56,25 @@ pub struct StateAnswer {
     pub state: State,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthenticateParams {
+    pub app_id: String,
+    pub token: AppToken,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Authenticated {
+    /// The app's id.
+    pub principal: String,
+    #[serde(deserialize_with = "scope::known")]
+    pub scopes: Vec<Scope>,
+}
+
+method! {
+    /// Makes the connection a paired app's: what follows on it is done in the app's name, with its scopes.
+    Authenticate = "session.authenticate"(AuthenticateParams) -> Authenticated, Access::Anyone, Needs::Nothing
+}
 method! {
     /// Opens the keys with the PIN or passphrase.
     Unlock = "session.unlock"(UnlockParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled

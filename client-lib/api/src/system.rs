@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::method::{Access, Needs, method};
 use crate::page::Nothing;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +26,10 @@ pub enum State {
     Locked,
     Unlocked,
     Revoked,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +39,7 @@ pub struct HelloAnswer {
     pub state: State,
     /// `owner`, an app's id, or null before `session.authenticate`.
     pub principal: Option<String>,
+    #[serde(deserialize_with = "scope::known")]
     pub scopes: Vec<Scope>,
 }
 
@@ -108,6 +113,10 @@ pub enum Integrity {
     Ok,
     /// Restore it from a backup.
     Damaged,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -115,6 +124,10 @@ pub enum Integrity {
 pub enum StorageTrouble {
     StorageFull,
     StorageFailed,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 method! {

@@ -1,5 +1,6 @@
 //! What an EHR plugin does: posts a message that is sent once, however often the plugin has to try.
 //!
+//! Paired with `connectctl apps pair "Ward EHR" --scope messages.send --token-out FILE`, and CONNECTD_TOKEN_FILE=FILE.
 //! `cargo run -p connect-client --example post_to_ward -- USER TASK_ID TEXT`
 
 use std::process::ExitCode;
@@ -9,6 +10,7 @@ use connect_client::api::conversation::Conversation;
 use connect_client::api::errors::ErrorCode;
 use connect_client::api::messages::Sent;
 use connect_client::client::Client;
+use connect_client::credentials::Credentials;
 use connect_client::error::CallError;
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "an example")]
@@ -19,7 +21,17 @@ async fn main() -> ExitCode {
         eprintln!("usage: post_to_ward USER TASK_ID TEXT");
         return ExitCode::from(64);
     };
-    let client = Client::builder().name("ward-ehr 4.2").lazy();
+    let mut client = Client::builder().name("ward-ehr 4.2");
+    match Credentials::from_environment() {
+        Ok(Some(credentials)) => client = client.credentials(credentials),
+        // The owner of the daemon needs none.
+        Ok(None) => {}
+        Err(error) => {
+            eprintln!("the token cannot be used: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let client = client.lazy();
     match post(&client, user, task, text).await {
         Ok(sent) => {
             println!("{} is {:?}", sent.message_id, sent.state);

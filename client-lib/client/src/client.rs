@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
+use crate::credentials::Credentials;
 use crate::endpoint::{self, ConnectError, Endpoint};
 use crate::error::CallError;
 use crate::events::EventStream;
@@ -36,6 +37,7 @@ struct Shared {
     permits: Arc<Semaphore>,
     timeout: Duration,
     name: String,
+    credentials: Option<Credentials>,
 }
 
 impl Client {
@@ -104,7 +106,8 @@ impl Client {
 
     /// As [`events`](Self::events), with more to choose.
     pub fn follow(&self, follow: Follow) -> EventStream {
-        EventStream::start(self.shared.link.endpoints().to_vec(), follow)
+        let credentials = self.shared.credentials.clone();
+        EventStream::start(self.shared.link.endpoints().to_vec(), credentials, follow)
     }
 
     async fn exchange(
@@ -117,6 +120,9 @@ impl Client {
             .await
             .map_err(|_| CallError::Disconnected)?;
         let connection = self.shared.link.connection().await?;
+        if let Some(credentials) = &self.shared.credentials {
+            connection.authenticate(credentials).await?;
+        }
         connection.call(method, params, permit).await
     }
 }
@@ -129,6 +135,7 @@ pub struct Builder {
     timeout: Duration,
     in_flight: usize,
     name: String,
+    credentials: Option<Credentials>,
 }
 
 impl Default for Builder {
@@ -138,6 +145,7 @@ impl Default for Builder {
             timeout: TIMEOUT,
             in_flight: IN_FLIGHT,
             name: NAME.into(),
+            credentials: None,
         }
     }
 }
@@ -168,7 +176,13 @@ impl Builder {
         self
     }
 
-    /// Connects now.
+    /// What is shown on every connection before anything else: the calls are a paired app's then.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Connects now. Credentials are shown with the first call.
     pub async fn connect(self) -> Result<Client, ConnectError> {
         let client = self.lazy();
         client.shared.link.connection().await?;
@@ -187,6 +201,7 @@ impl Builder {
                 permits: Arc::new(Semaphore::new(self.in_flight)),
                 timeout: self.timeout,
                 name: self.name,
+                credentials: self.credentials,
             }),
         }
     }

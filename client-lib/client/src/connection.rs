@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use connect_api::method::Method as _;
+use connect_api::session::Authenticate;
 use connect_ipc::frames::{FrameError, FrameReader, write_frame};
 use connect_ipc::socket::{ReadHalf, Stream, WriteHalf};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
+use zeroize::Zeroizing;
 
+use crate::credentials::Credentials;
 use crate::error::CallError;
 use crate::wire::{self, Incoming, Line};
 
@@ -22,6 +26,8 @@ pub(crate) struct Connection {
     lines: mpsc::UnboundedSender<Line>,
     waiting: Arc<WaitingCalls>,
     next_id: AtomicU64,
+    /// Set once the daemon has taken our credentials.
+    authenticated: OnceCell<()>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -34,12 +40,27 @@ impl Connection {
             lines,
             waiting,
             next_id: AtomicU64::new(1),
+            authenticated: OnceCell::new(),
             _task: AbortOnDropHandle::new(task),
         }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.waiting.is_open()
+    }
+
+    /// Shows the credentials, once; whoever comes meanwhile waits. What was not taken is shown again for the next call.
+    pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Result<(), CallError> {
+        let show = async || {
+            // The permits are for calls that wait for this one.
+            let permit = Arc::new(Semaphore::new(1)).acquire_owned().await;
+            let permit = permit.map_err(|_| CallError::Disconnected)?;
+            let params = credentials.params();
+            let answer = self.call(Authenticate::NAME, &params, permit).await;
+            drop(Zeroizing::new(params.token.into_inner()));
+            answer.map(|_| ())
+        };
+        self.authenticated.get_or_try_init(show).await.copied()
     }
 
     /// One call. The permit comes back with the answer, not when the caller loses interest: until then the daemon is

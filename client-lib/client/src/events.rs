@@ -8,6 +8,7 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::follow::Follow;
@@ -27,9 +28,13 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    pub(crate) fn start(endpoints: Vec<Endpoint>, follow: Follow) -> Self {
+    pub(crate) fn start(
+        endpoints: Vec<Endpoint>,
+        credentials: Option<Credentials>,
+        follow: Follow,
+    ) -> Self {
         let (out, events) = mpsc::channel(AHEAD);
-        let task = tokio::spawn(Follower::new(endpoints, follow, out).run());
+        let task = tokio::spawn(Follower::new(endpoints, credentials, follow, out).run());
         Self {
             events,
             _task: AbortOnDropHandle::new(task),

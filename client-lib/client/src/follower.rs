@@ -5,14 +5,17 @@ use std::time::Duration;
 use connect_api::events::{self, Event, EventBody, SubscribeParams};
 use connect_api::method::Method;
 use connect_api::page::Nothing;
+use connect_api::session::{Authenticate, Authenticated};
 use connect_api::system::{GetHealth, Health, State};
 use connect_ipc::frames::{FrameError, FrameReader, write_frame};
 use connect_ipc::socket::{ReadHalf, WriteHalf};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
+use crate::credentials::Credentials;
 use crate::endpoint::{Endpoint, dial};
 use crate::error::CallError;
 use crate::follow::Follow;
@@ -21,6 +24,7 @@ use crate::wire::{self, Incoming};
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+const AUTHENTICATE_ID: u64 = 3;
 const HEALTH_ID: u64 = 1;
 const SUBSCRIBE_ID: u64 = 2;
 
@@ -42,6 +46,7 @@ impl<E: Into<CallError>> From<E> for End {
 #[derive(Debug)]
 pub(crate) struct Follower {
     endpoints: Vec<Endpoint>,
+    credentials: Option<Credentials>,
     /// The last event that was passed on, or after which to start.
     last: Option<u64>,
     wait: bool,
@@ -53,11 +58,13 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn new(
         endpoints: Vec<Endpoint>,
+        credentials: Option<Credentials>,
         follow: Follow,
         out: mpsc::Sender<Result<Event, CallError>>,
     ) -> Self {
         Self {
             endpoints,
+            credentials,
             last: follow.after,
             wait: follow.wait,
             out,
@@ -98,6 +105,9 @@ impl Follower {
 
     async fn subscribe(&mut self) -> Result<Session, End> {
         let mut session = Session::open(&self.endpoints).await?;
+        if let Some(credentials) = &self.credentials {
+            session.authenticate(credentials).await?;
+        }
         let mut last = self.last;
         if last.is_none() {
             // "From now on" has to be a number: what happens before a reconnect would be a hole otherwise.
@@ -187,6 +197,17 @@ impl Session {
         })
     }
 
+    async fn authenticate(&mut self, credentials: &Credentials) -> Result<(), CallError> {
+        let params = credentials.params();
+        let asked = self
+            .request(AUTHENTICATE_ID, Authenticate::NAME, &params)
+            .await;
+        drop(Zeroizing::new(params.token.into_inner()));
+        asked?;
+        self.answer::<Authenticated>(AUTHENTICATE_ID).await?;
+        Ok(())
+    }
+
     async fn request(
         &mut self,
         id: u64,
@@ -245,7 +266,9 @@ fn read_event(params: &RawValue) -> Result<Option<Notified>, CallError> {
     let Some(result) = params.result else {
         return Ok(None);
     };
-    if let Ok(event) = serde_json::from_str(result.get()) {
+    if let Ok(event) = serde_json::from_str::<Event>(result.get())
+        && event.body != EventBody::Other
+    {
         return Ok(Some(Notified::Known(event)));
     }
     let Numbered { event_id } =

@@ -14,6 +14,27 @@
 //! # }
 //! ```
 //!
+//! A program that is not the daemon's owner is paired with it (`connectctl apps pair`), and shows the token that it was given:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use connect_client::client::Client;
+//!
+//! use connect_client::credentials::Credentials;
+//!
+//! // CONNECTD_TOKEN_FILE or CONNECTD_TOKEN; `"ID:TOKEN".parse()` where the program has it from elsewhere.
+//! let mut client = Client::builder();
+//! if let Some(credentials) = Credentials::from_environment()? {
+//!     client = client.credentials(credentials);
+//! }
+//! let client = client.connect().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is shown on every connection before anything else, also when one had to be made again. A token that is not taken
+//! (any more) ends each call with `unauthenticated`.
+//!
 //! # What happens when the connection is lost
 //!
 //! Calls in flight end with [`CallError::Disconnected`](error::CallError::Disconnected) and are **never repeated
@@ -21,6 +42,7 @@
 //! safe with the same `client_ref`, and may send twice without one. The next call connects again.
 
 pub mod client;
+pub mod credentials;
 pub mod endpoint;
 pub mod error;
 pub mod events;

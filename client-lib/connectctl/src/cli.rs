@@ -59,6 +59,12 @@ mod tests {
             "connectctl events list --after 3",
             "connectctl events ack 3",
             "connectctl watch --ack --json",
+            "connectctl apps pair EHR --scope messages.send --scope events.read --uid 7 --token-out F",
+            "connectctl apps list --token-file F",
+            "connectctl apps revoke ID",
+            "connectctl audit list --after 7 --limit 5 --json",
+            "connectctl audit verify",
+            "connectctl audit export --after 9",
             "connectctl call system.health {}",
             "connectctl completions bash",
         ] {
@@ -85,6 +91,9 @@ mod tests {
             "connectctl health --timeout -1",
             "connectctl unlock --pin 12345",
             "connectctl send U",
+            "connectctl apps pair EHR",
+            "connectctl apps pair EHR --scope everything",
+            "connectctl apps list --token 1:2",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

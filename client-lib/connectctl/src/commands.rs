@@ -1,6 +1,8 @@
 //! The subcommands: one file each, all of the same form.
 
 pub(crate) mod account;
+pub(crate) mod apps;
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod change_pin;
 pub(crate) mod completions;
@@ -53,6 +55,10 @@ pub(crate) enum Command {
     Events(events::Events),
     /// How long messages are kept, and what others are told.
     Policy(policy::Policy),
+    /// The programs that may use the daemon.
+    Apps(apps::Apps),
+    /// Who did what with this daemon.
+    Audit(audit::Audit),
     /// The daemon's contract as an OpenRPC document.
     Openrpc(openrpc::Openrpc),
     /// Call any method of the contract.
@@ -82,6 +88,8 @@ pub(crate) async fn run(
         Command::Watch(args) => watch::run(args, context).await,
         Command::Events(args) => events::run(args, context).await,
         Command::Policy(args) => policy::run(args, context).await,
+        Command::Apps(args) => apps::run(args, context).await,
+        Command::Audit(args) => audit::run(args, context).await,
         Command::Openrpc(args) => openrpc::run(args, context).await,
         Command::Call(args) => call::run(args, context).await,
         Command::Completions(args) => completions::run(args, context, grammar),

@@ -9,6 +9,7 @@ use connect_client::endpoint::Endpoint;
 use crate::error::Error;
 use crate::global::Global;
 use crate::output::Output;
+use crate::secret;
 
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -18,7 +19,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(global: &Global, out: Output) -> Self {
+    pub(crate) fn new(global: &Global, out: Output) -> Result<Self, Error> {
         let mut builder = Client::builder().name(concat!("connectctl ", env!("CARGO_PKG_VERSION")));
         if let Some(path) = &global.socket {
             builder = builder.endpoint(Endpoint::new(path));
@@ -26,11 +27,14 @@ impl Context {
         if let Some(timeout) = global.timeout {
             builder = builder.timeout(timeout);
         }
-        Self {
+        if let Some(credentials) = secret::credentials(&out, global.token_file.as_deref())? {
+            builder = builder.credentials(credentials);
+        }
+        Ok(Self {
             client: builder.lazy(),
             out,
             timeout: global.timeout,
-        }
+        })
     }
 
     pub(crate) async fn call<M: Method>(&self, params: M::Params) -> Result<M::Answer, Error> {

@@ -20,6 +20,8 @@ pub(crate) enum Error {
     Data(&'static str),
     #[error("{} cannot be read: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("{} cannot be written: {source}", path.display())]
+    Written { path: PathBuf, source: io::Error },
     /// The message needs a decision before it goes out.
     #[error("the message is held{}", because(*.0))]
     Held(Option<StateReason>),
@@ -48,7 +50,7 @@ impl Error {
             Self::Call(CallError::Protocol) => "protocol",
             Self::Usage(_) => "usage",
             Self::Data(_) => "data",
-            Self::File { .. } => "file",
+            Self::File { .. } | Self::Written { .. } => "file",
             Self::Held(_) => "held",
             Self::Undelivered(_) => "undelivered",
             Self::NotYet => "not_yet",

@@ -21,6 +21,7 @@ Exit codes:
    67  there is no such user, contact, message or thing
    69  the daemon is not running, or the relay or keystore cannot be reached
    70  the daemon failed: its log knows more
+   73  a file cannot be written
    74  the disk is full, or the database or the output failed
    75  not now: too slow, too often, or the connection was lost; try again
    76  the other side does not speak this contract, or shows a TLS key that is not pinned
@@ -35,6 +36,7 @@ pub(crate) fn status(error: &Error) -> u8 {
         Error::Usage(_) => ExitCode::Usage,
         Error::Data(_) => ExitCode::DataErr,
         Error::File { .. } => ExitCode::NoInput,
+        Error::Written { .. } => ExitCode::CantCreat,
         Error::Held(_) => ExitCode::NoPerm,
         Error::Undelivered(_) => ExitCode::Unavailable,
         Error::NotYet => ExitCode::TempFail,
@@ -126,6 +128,13 @@ mod tests {
                     source: io::ErrorKind::NotFound.into(),
                 },
                 66,
+            ),
+            (
+                Error::Written {
+                    path: "f".into(),
+                    source: io::ErrorKind::AlreadyExists.into(),
+                },
+                73,
             ),
             (Error::Output(io::ErrorKind::StorageFull.into()), 74),
             (pipe(), 0),

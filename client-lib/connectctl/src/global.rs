@@ -11,6 +11,10 @@ pub(crate) struct Global {
     /// The daemon's socket. Left out: your own daemon's, then the system's.
     #[arg(long, global = true, env = "CONNECTD_SOCKET", value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// Speak as a paired app: a file with its id and token, ID:TOKEN. CONNECTD_TOKEN may hold them as well. Left out, and
+    /// none there: as the user that you are.
+    #[arg(long, global = true, env = "CONNECTD_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Answer as one line of JSON, and errors as JSON on standard error.
     #[arg(long, global = true)]
     pub(crate) json: bool,

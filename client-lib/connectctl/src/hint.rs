@@ -38,7 +38,9 @@ fn daemon(code: ErrorCode, data: &ErrorData) -> Option<String> {
             "the account was enrolled elsewhere. To use it here again: connectctl account enroll, with a new code".into()
         }
         ErrorCode::Forbidden => "the app needs another scope: ask the daemon's owner".into(),
-        ErrorCode::Unauthenticated => "run it as the user who runs connectd, or as one of its owners".into(),
+        ErrorCode::Unauthenticated => "run it as the user who runs connectd, or as one of its owners; or show a paired app's token: --token-file. \
+             The owner pairs one with: connectctl apps pair"
+                .into(),
         ErrorCode::WrongPin => wrong_pin(data),
         ErrorCode::RateLimited => format!("try again {}", in_a_while(data)),
         ErrorCode::Timeout => "try again; see how it is: connectctl health".into(),
@@ -138,6 +140,7 @@ fn invalid(data: &ErrorData) -> Option<String> {
         | Reason::NoAnswer
         | Reason::NoCredential
         | Reason::Failed => return None,
+        Reason::Other => "is not allowed",
     };
     Some(format!(
         "{} {reason}",

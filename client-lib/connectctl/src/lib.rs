@@ -78,7 +78,7 @@ fn execute(cli: Cli, out: &Output) -> Result<(), Error> {
         .build()
         .map_err(Error::Output)?;
     runtime.block_on(async {
-        let context = Context::new(&cli.global, out.clone());
+        let context = Context::new(&cli.global, out.clone())?;
         commands::run(cli.command, &context, Cli::command()).await
     })
 }

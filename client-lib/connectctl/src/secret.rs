@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use connect_api::session::Pin;
+use connect_client::credentials::{Credentials, VARIABLE};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -53,6 +54,21 @@ pub(crate) fn from_file(out: &Output, path: &Path) -> Result<Zeroizing<String>, 
         return Err(Error::Data("the file is empty"));
     }
     Ok(Zeroizing::new(secret.to_owned()))
+}
+
+/// What to show the daemon: from the file that was named, or else from the environment.
+pub(crate) fn credentials(out: &Output, file: Option<&Path>) -> Result<Option<Credentials>, Error> {
+    let told = match file {
+        Some(path) => from_file(out, path)?,
+        None => match std::env::var(VARIABLE) {
+            Ok(told) => Zeroizing::new(told),
+            Err(_) => return Ok(None),
+        },
+    };
+    let read = told.parse().map(Some);
+    read.map_err(|_| {
+        Error::Data("the token is not one: ID:TOKEN, as connectctl apps pair writes it")
+    })
 }
 
 fn ask(question: &str) -> Result<Pin, Error> {
@@ -127,6 +143,17 @@ mod tests {
             pin_file: Some("/nowhere/pin".into()),
         };
         assert!(matches!(missing.read(&out()), Err(Error::File { .. })));
+    }
+
+    #[test]
+    fn a_token_file_holds_an_id_and_a_token_and_is_not_quoted_otherwise() {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(b"ab12:cd34\n").unwrap();
+        let read = credentials(&out(), Some(file.path())).unwrap().unwrap();
+        assert_eq!(*read.reveal(), "ab12:cd34");
+        file.write_all(b"more").unwrap();
+        let error = credentials(&out(), Some(file.path())).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("cd34"));
     }
 
     #[cfg(unix)]

@@ -44,6 +44,7 @@ pub(crate) fn event_type(body: &EventBody) -> &'static str {
         EventBody::RelayUnreachable {} => "relay_unreachable",
         EventBody::InstallationRevoked {} => "installation_revoked",
         EventBody::EventsExpired { .. } => "events_expired",
+        EventBody::Other => "other",
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::errors::ErrorCode;
+use connect_api::method::Method as _;
+use connect_api::session::Authenticate;
 use connect_ipc::frames::{FrameError, FrameReader};
 use connect_ipc::socket::{Peer, ReadHalf, Stream, WriteHalf};
 use futures_util::StreamExt as _;
@@ -17,12 +19,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::caller::Principal;
 use crate::output::{COALESCE, Output};
 use crate::request::{self, Request};
-use crate::rpc::context::{Caller, Context};
+use crate::rpc::attend::note_unknown_method;
+use crate::rpc::context::{Caller, Context, Link};
 use crate::rpc::failure::error_line;
-use crate::rpc::subscriptions::Subscriptions;
 
 /// Events that wait in the connection; the others wait in the database.
 const EVENTS_WAITING: usize = 16;
@@ -39,10 +40,11 @@ struct Connection {
     context: Arc<Context>,
     methods: Methods,
     id: ConnectionId,
-    caller: Arc<Caller>,
+    link: Arc<Link>,
     places: Arc<Semaphore>,
-    app_places: Arc<Semaphore>,
-    calls: FuturesUnordered<BoxFuture<'static, (String, Place)>>,
+    calls: FuturesUnordered<BoxFuture<'static, Answered>>,
+    /// The connection shows who it is: what comes after that is read after it.
+    is_authenticating: bool,
     /// A call whose turn has not come yet: meanwhile nothing is read.
     waiting: Option<BoxFuture<'static, (Call, Turn, Place)>>,
     output: Output<Place>,
@@ -68,20 +70,14 @@ pub(crate) async fn serve(
     (context, methods): (Arc<Context>, Methods),
     ending: CancellationToken,
 ) {
-    let principal = context.principal(&peer);
-    let app_places = context.app_places(&principal, &peer);
     let limits = &context.limits;
     let (read, write) = stream.split();
     let reader = FrameReader::new(read, limits.line_in);
     let connection = Connection {
         id: ConnectionId(id),
         places: Arc::new(Semaphore::new(limits.calls_per_connection)),
-        app_places,
-        caller: Arc::new(Caller {
-            subscriptions: Subscriptions::new(limits.subscriptions_per_connection),
-            principal,
-            peer,
-        }),
+        link: Arc::new(Link::new(&context, peer)),
+        is_authenticating: false,
         calls: FuturesUnordered::new(),
         waiting: None,
         output: Output::new(limits.unread),
@@ -104,12 +100,18 @@ impl Connection {
         let mut ended = pin!(ending.cancelled());
         let (events_to, mut events) = mpsc::channel(EVENTS_WAITING);
         let mut followers = JoinSet::new();
-        let must_know_by = (self.caller.principal == Principal::Stranger)
-            .then_some(self.progress + self.context.limits.authenticate());
-        // Looked at in every turn: who never lets the connection rest would never meet the timer below.
-        while !self.is_over() && must_know_by.is_none_or(|by| Instant::now() < by) {
-            let reading =
-                self.end.is_none() && self.waiting.is_none() && self.places.available_permits() > 0;
+        let authenticated_by = self.progress + self.context.limits.authenticate();
+        while !self.is_over() {
+            let principal = self.link.principal();
+            let must_know_by = principal.is_stranger().then_some(authenticated_by);
+            // Looked at in every turn: who never lets the connection rest would never meet the timer below.
+            if must_know_by.is_some_and(|by| Instant::now() >= by) {
+                break;
+            }
+            let reading = self.end.is_none()
+                && self.waiting.is_none()
+                && !self.is_authenticating
+                && self.places.available_permits() > 0;
             // Answers to lines that are there already go out together.
             let more_to_take = reading && reader.has_next() && self.output.unread() < COALESCE;
             let writing = !self.output.is_empty() && !more_to_take;
@@ -118,13 +120,15 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = &mut ended => self.end = Some(End::Now),
+                () = principal.revoked() => self.end = Some(End::Now),
                 written = self.output.write_some(&mut write), if writing => match written {
                     Ok(()) => self.progress = Instant::now(),
                     Err(_) => self.end = Some(End::Now),
                 },
-                Some((answer, place)) = self.calls.next(), if !self.calls.is_empty() => {
-                    self.answer(&answer, place);
-                    let subscriptions = &self.caller.subscriptions;
+                Some(answered) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.answer(&answered.line, answered.place);
+                    self.is_authenticating &= !answered.authenticates;
+                    let subscriptions = &self.link.subscriptions;
                     subscriptions.start_wanted(&self.context.session, &events_to, &mut followers);
                 }
                 (call, turn, place) = turn_of(&mut self.waiting), if self.waiting.is_some() => {
@@ -195,11 +199,23 @@ impl Connection {
         let Some((name, MethodCallback::Async(method))) =
             self.methods.method_with_name(&request.method)
         else {
-            let line = error_line(&self.context, &request.id, ErrorCode::MethodNotFound);
+            // Which methods there are is not for strangers either.
+            let code = if self.link.principal().is_stranger() {
+                note_unknown_method(&self.context.session, &self.link);
+                ErrorCode::Unauthenticated
+            } else {
+                ErrorCode::MethodNotFound
+            };
+            let line = error_line(&self.context, &request.id, code);
             return self.answer(&line, place);
         };
+        let authenticates = name == Authenticate::NAME;
+        self.is_authenticating |= authenticates;
         let mut extensions = Extensions::new();
-        extensions.insert(Arc::clone(&self.caller));
+        extensions.insert(Arc::new(Caller {
+            principal: self.link.principal(),
+            link: Arc::clone(&self.link),
+        }));
         let call = Call {
             method: Arc::clone(method),
             id: request.id,
@@ -208,8 +224,9 @@ impl Connection {
             extensions,
             context: Arc::clone(&self.context),
             limit: self.context.limits.call(name),
+            authenticates,
         };
-        let of_app = Arc::clone(&self.app_places);
+        let of_app = self.link.app_places();
         let of_all = Arc::clone(&self.context.places);
         match (
             Arc::clone(&of_app).try_acquire_owned(),
@@ -228,9 +245,14 @@ impl Connection {
 
     fn start(&mut self, call: Call, turn: Turn, place: Place) {
         self.calls.push(Box::pin(async move {
-            let answer = call.run().await;
+            let authenticates = call.authenticates;
+            let line = call.run().await;
             drop(turn);
-            (answer, place)
+            Answered {
+                line,
+                place,
+                authenticates,
+            }
         }));
     }
 }
@@ -244,6 +266,13 @@ struct Call {
     extensions: Extensions,
     context: Arc<Context>,
     limit: Duration,
+    authenticates: bool,
+}
+
+struct Answered {
+    line: String,
+    place: Place,
+    authenticates: bool,
 }
 
 impl Call {

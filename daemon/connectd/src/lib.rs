@@ -5,6 +5,7 @@ pub mod config;
 pub mod host;
 pub mod lifecycle;
 pub mod limits;
+pub mod offline;
 pub mod places;
 pub mod rpc;
 

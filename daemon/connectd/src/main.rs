@@ -1,7 +1,7 @@
 //! The `connectd` command.
 
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -12,8 +12,10 @@ use connect_vault::vault::KdfCost;
 use connectd::config::{self, Overrides};
 use connectd::host;
 use connectd::lifecycle::{self, StartError};
+use connectd::offline::{self, OfflineError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
 
 /// The agent that holds the keys of a Connect account and answers JSON-RPC on a socket.
 #[derive(Debug, Parser)]
@@ -31,21 +33,45 @@ enum Command {
     ResetAttempts(ResetAttempts),
     /// Print the contract on the socket as an OpenRPC document.
     Openrpc,
+    /// The audit log, while no daemon runs; where one does: connectctl audit.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Read all of it and tell, as a line of JSON, whether an entry was changed or is missing. Ends with 65 where one was.
+    Verify(Verify),
 }
 
 #[derive(Debug, clap::Args)]
-struct Run {
+struct Verify {
+    #[command(flatten)]
+    place: Place,
+    /// Read the PIN or passphrase from this file; - is standard input. A wrong one counts as an attempt.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pin_file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
     /// Where keys and database lie [default: $STATE_DIRECTORY, /var/lib/connectd for root, or the user's state
     /// directory]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// The socket to answer on [default: in $RUNTIME_DIRECTORY, /run/connectd for root, or $XDG_RUNTIME_DIR/connectd]
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
     /// The configuration file [default: connectd.toml in $CONFIGURATION_DIRECTORY, /etc/connectd for root, or the
     /// user's configuration directory, where it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    #[command(flatten)]
+    place: Place,
+    /// The socket to answer on [default: in $RUNTIME_DIRECTORY, /run/connectd for root, or $XDG_RUNTIME_DIR/connectd]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// What to log, e.g. `info` or `connect_service=debug`; content is never logged.
     #[arg(
         long,
@@ -58,20 +84,17 @@ struct Run {
 
 #[derive(Debug, clap::Args)]
 struct ResetAttempts {
-    /// As of `run`.
-    #[arg(long, value_name = "DIR")]
-    state_dir: Option<PathBuf>,
-    /// As of `run`.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 fn main() -> ExitCode {
     connect_points::set_up();
     match Cli::parse().command {
         Command::Openrpc => openrpc(),
-        Command::Run(run) => told(run_to_the_end(run)),
-        Command::ResetAttempts(args) => told(reset_attempts(args)),
+        Command::Run(run) => finish(run_to_the_end(run).map(|()| ExitCode::SUCCESS)),
+        Command::ResetAttempts(args) => finish(reset_attempts(args).map(|()| ExitCode::SUCCESS)),
+        Command::Audit(Audit::Verify(args)) => finish(verify(args)),
     }
 }
 
@@ -93,9 +116,9 @@ struct Stop {
     clippy::print_stderr,
     reason = "whoever started it reads why it did not run"
 )]
-fn told(outcome: Result<(), Stop>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+fn finish(ended: Result<ExitCode, Stop>) -> ExitCode {
+    match ended {
+        Ok(code) => code,
         Err(stop) => {
             eprintln!("connectd: {}", stop.message);
             stop.code.into()
@@ -103,20 +126,9 @@ fn told(outcome: Result<(), Stop>) -> ExitCode {
     }
 }
 
-fn load(overrides: Overrides) -> Result<config::Config, Stop> {
-    config::load(overrides).map_err(|error| Stop {
-        code: sysexits::ExitCode::Config,
-        message: error.to_string(),
-    })
-}
-
 fn reset_attempts(args: ResetAttempts) -> Result<(), Stop> {
-    let config = load(Overrides {
-        state_dir: args.state_dir,
-        // None is listened on.
-        socket: Some(PathBuf::new()),
-        config: args.config,
-    })?;
+    // None is listened on.
+    let config = load(args.place, Some(PathBuf::new()))?;
     lifecycle::reset_attempts(config).map_err(|error| Stop {
         code: exit_code(&error),
         message: error.to_string(),
@@ -130,14 +142,10 @@ fn run_to_the_end(run: Run) -> Result<(), Stop> {
     })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
-    let config = load(Overrides {
-        state_dir: run.state_dir,
-        socket: run.socket,
-        config: run.config,
-    })?;
+    let config = load(run.place, run.socket)?;
     if !host::harden() {
         tracing::warn!("the process can leave a core dump or be traced");
     }
@@ -150,6 +158,67 @@ fn run_to_the_end(run: Run) -> Result<(), Stop> {
             message: error.to_string(),
         })?;
     runtime.block_on(live(config))
+}
+
+fn load(place: Place, socket: Option<PathBuf>) -> Result<config::Config, Stop> {
+    let overrides = Overrides {
+        state_dir: place.state_dir,
+        socket,
+        config: place.config,
+    };
+    config::load(overrides).map_err(|error| Stop {
+        code: sysexits::ExitCode::Config,
+        message: error.to_string(),
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the verdict is what was asked for")]
+fn verify(args: Verify) -> Result<ExitCode, Stop> {
+    let config = load(args.place, None)?;
+    host::harden();
+    let pin = read_pin(&args.pin_file).map_err(|error| Stop {
+        code: sysexits::ExitCode::NoInput,
+        message: format!("{}: {error}", args.pin_file.display()),
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Stop {
+            code: sysexits::ExitCode::OsErr,
+            message: error.to_string(),
+        })?;
+    let verdict = runtime
+        .block_on(offline::verify_audit(config, KdfCost::production(), pin))
+        .map_err(|error| Stop {
+            code: match error {
+                OfflineError::Instance(_) => sysexits::ExitCode::Unavailable,
+                OfflineError::Service(_) => sysexits::ExitCode::NoPerm,
+            },
+            message: error.to_string(),
+        })?;
+    println!("{}", serde_json::json!(verdict));
+    Ok(if verdict.intact {
+        ExitCode::SUCCESS
+    } else {
+        sysexits::ExitCode::DataErr.into()
+    })
+}
+
+/// Without the line break at its end.
+fn read_pin(path: &Path) -> io::Result<Zeroizing<String>> {
+    /// Longer than any passphrase.
+    const LONGEST: u64 = 4096;
+    let mut text = Zeroizing::new(String::with_capacity(4096));
+    if path.as_os_str() == "-" {
+        io::stdin().lock().take(LONGEST).read_to_string(&mut text)?;
+    } else {
+        std::fs::File::open(path)?
+            .take(LONGEST)
+            .read_to_string(&mut text)?;
+    }
+    let length = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(length);
+    Ok(text)
 }
 
 async fn live(config: config::Config) -> Result<(), Stop> {

@@ -58,6 +58,10 @@ secret_key!(
     LocalFileKey
 );
 secret_key!(
+    /// Names things in the audit log.
+    PseudonymKey
+);
+secret_key!(
     /// The secret half of a Box Key (§3.1): X25519.
     BoxSecretKey
 );

@@ -1,15 +1,30 @@
 //! Following the event log: rows are read when there is room for them, and a number tells that there are more.
 
+use connect_store::codes::EventKind;
 use connect_store::cursors;
 use connect_store::events::{self, Event};
 use tokio::sync::watch;
 
+use crate::audit;
 use crate::error::{Error, Reason};
 use crate::unlocked::Unlocked;
 
 /// Events after `after`, oldest first.
 pub async fn list(unlocked: &Unlocked, after: u64, limit: u32) -> Result<Vec<Event>, Error> {
     Ok(events::list(&unlocked.store, after, limit).await?)
+}
+
+/// As `list`, of these kinds alone; of all where none are named.
+pub async fn list_of(
+    unlocked: &Unlocked,
+    kinds: Option<&[EventKind]>,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Event>, Error> {
+    match kinds {
+        None => list(unlocked, after, limit).await,
+        Some(kinds) => Ok(events::list_of(&unlocked.store, kinds, after, limit).await?),
+    }
 }
 
 /// The events `from..=to` that came after `after` and are no longer kept.
@@ -40,7 +55,7 @@ pub async fn acknowledge(unlocked: &Unlocked, app: &str, event_id: u64) -> Resul
     check_reached(unlocked, "event_id", event_id).await?;
     let mut tx = unlocked.store.begin().await?;
     let stands = cursors::advance(&mut tx, app, event_id).await?;
-    tx.commit().await?;
+    audit::commit(tx, unlocked).await?;
     Ok(stands)
 }
 

@@ -12,6 +12,7 @@ use connect_store::outbox::Freight;
 use connect_store::outgoing::{self, Control, Outgoing};
 use connect_store::recipients::{self, Recipient, Sent};
 
+use crate::audit;
 use crate::unlocked::Unlocked;
 
 /// What follows from a transaction once it is durable.
@@ -136,7 +137,10 @@ impl Journal {
     /// Durable once this returns; then the subscribers are woken.
     ///
     /// A caller that leaves meanwhile leaves a task behind, which a lock waits for: what is durable is also told.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(act) = audit::enter(&mut self.tx, &self.unlocked).await? {
+            self.afterwards(move |_| audit::mark(&act));
+        }
         let loops = self.unlocked.loops.clone();
         let committed = loops.spawn(self.commit_here()).await;
         committed.map_err(|_| StoreError::Failed(None))?

@@ -1,11 +1,14 @@
 //! The use-cases of the daemon over an unlocked session, and its sync and outbox loops.
 
 pub mod amend;
+pub mod apps;
+pub mod audit;
 pub mod chance;
 pub mod clock;
 pub mod contacts;
 pub mod counters;
 pub mod directory;
+pub mod doors;
 pub mod enroll;
 pub mod error;
 pub mod events;
@@ -14,6 +17,7 @@ pub mod idle;
 pub mod journal;
 pub mod messages;
 pub mod outbox;
+pub mod pending;
 pub mod policy;
 pub mod receive;
 pub mod search;

@@ -2,6 +2,7 @@
 
 use connect_store::policy::{self, Policy};
 
+use crate::audit;
 use crate::error::{Error, Reason};
 use crate::unlocked::Unlocked;
 
@@ -33,7 +34,7 @@ pub async fn set(unlocked: &Unlocked, changes: Changes) -> Result<Policy, Error>
         read_receipts: changes.read_receipts.unwrap_or(known.read_receipts),
     };
     policy::put(&mut tx, &policy).await?;
-    tx.commit().await?;
+    audit::commit(tx, unlocked).await?;
     unlocked.policy.send_replace(policy);
     Ok(policy)
 }

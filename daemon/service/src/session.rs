@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use connect_core::secret::DatabaseKey;
+use connect_core::secret::{DatabaseKey, PseudonymKey};
 use connect_store::account;
+use connect_store::audit::Verdict;
 use connect_store::codes::EventKind;
 use connect_store::database::Store;
 use connect_uplink::address::RelayAddress;
@@ -19,20 +20,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use crate::audit::Act;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::doors::Doors;
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::pending::Pending;
 use crate::shared::SharedSecrets;
 use crate::unlocked::Unlocked;
-use crate::{indexing, outbox, storage, sync, upkeep};
+use crate::{audit, indexing, outbox, storage, sync, upkeep};
 
 pub(crate) const DATABASE: &str = "messages.db";
 /// Holds a finished account; it appears in one rename.
 const ACCOUNT_DIR: &str = "account";
 /// Holds an account that the relay may or may not know yet.
 const ENROLLING_DIR: &str = "enrolling";
+/// In the account's directory: which apps may come in while the database is closed.
+const APPS: &str = "apps.json";
 
 /// Where and how the session keeps its keys.
 #[derive(Debug, Clone)]
@@ -61,6 +67,10 @@ pub struct Session {
     phase: watch::Sender<Phase>,
     /// The last interactive call.
     pub(crate) last_use_ms: AtomicU64,
+    /// Which apps may come in.
+    pub(crate) doors: Doors,
+    /// What waits to be entered in the audit log, also while that is closed.
+    pending: Arc<Pending>,
     /// One change of phase at a time.
     pub(crate) changing: Mutex<()>,
     /// The process ends: no change may wait for the relay any longer.
@@ -75,6 +85,8 @@ impl Session {
             Phase::Unenrolled
         };
         let session = Self {
+            doors: Doors::load(config.state_dir.join(ACCOUNT_DIR).join(APPS)),
+            pending: Arc::default(),
             config,
             clock,
             chance,
@@ -124,6 +136,13 @@ impl Session {
         }
     }
 
+    /// A call has ended: it is entered in the audit log, unless what it wrote was entered with it.
+    pub fn note_act(&self, act: &Act, outcome: &str) {
+        let unlocked = self.unlocked().ok();
+        let now_ms = self.clock.now_ms();
+        audit::note(&self.pending, unlocked.as_deref(), act, outcome, now_ms);
+    }
+
     pub async fn unlock(&self, pin: Zeroizing<String>) -> Result<(), Error> {
         let _turn = self.changing.lock().await;
         match self.phase() {
@@ -135,6 +154,21 @@ impl Session {
         let dir = self.account_dir();
         let keys = open_vault(self.vault(&dir), pin).await?;
         self.enter(keys, &dir).await
+    }
+
+    /// Checks the audit log as it lies there: no session begins, and nothing is sent or received.
+    pub async fn verify_audit(&self, pin: Zeroizing<String>) -> Result<Verdict, Error> {
+        let _turn = self.changing.lock().await;
+        if !matches!(self.phase(), Phase::Locked) {
+            return Err(Error::NotEnrolled);
+        }
+        let dir = self.account_dir();
+        let keys = open_vault(self.vault(&dir), pin).await?;
+        let key = DatabaseKey::from_bytes(keys.database_key.expose());
+        let store = Store::open(&dir.join(DATABASE), key).await?;
+        let verdict = connect_store::audit::verify(&store).await;
+        store.close().await;
+        Ok(verdict?)
     }
 
     /// Wipes the keys and closes the database, once what is under way has ended.
@@ -166,6 +200,9 @@ impl Session {
     async fn leave(&self, unlocked: &Unlocked) {
         unlocked.ending.cancel();
         unlocked.loops.wait().await;
+        if let Err(error) = audit::flush(unlocked).await {
+            tracing::warn!(%error, "the end of the audit log waits for the next unlock");
+        }
         self.phase.send_replace(Phase::Locked);
         unlocked.store.close().await;
     }
@@ -183,10 +220,14 @@ impl Session {
             account.relay_ca_pem.as_deref(),
         )
         .map_err(|_| Error::StorageFailed("relay address"))?;
+        self.doors.settle(connect_store::apps::live(&store).await?);
         let newest = connect_store::events::last_id(&store).await?;
         let policy = connect_store::policy::find(&store).await?;
+        let fresh = PseudonymKey::generate(&mut self.chance.clone());
         let unlocked = Arc::new(Unlocked {
             uplink: Uplink::new(&address)?,
+            pseudonym_key: connect_store::audit::key(&store, fresh).await?,
+            pending: Arc::clone(&self.pending),
             counters: Counters::load(&store).await?,
             account,
             keys,
@@ -246,6 +287,7 @@ fn start_loops(unlocked: &Arc<Unlocked>) {
     unlocked.loops.spawn(outbox::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(upkeep::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(storage::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(audit::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(indexing::run(Arc::clone(unlocked)));
     unlocked.loops.close();
 }

@@ -1,6 +1,7 @@
 //! An open session: keys in memory, database open, relay known. Only `session` makes one (invariant 5).
 
 use connect_core::boxes::SharedSecret;
+use connect_core::secret::PseudonymKey;
 use connect_proto::ids::UserId;
 use connect_proto::keys::BoxPublicKey;
 use connect_store::account::Account;
@@ -20,6 +21,7 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::error::Error;
+use crate::pending::Pending;
 use crate::shared::SharedSecrets;
 
 /// Dropping it wipes the keys.
@@ -28,6 +30,10 @@ pub struct Unlocked {
     pub(crate) keys: Keys,
     pub(crate) store: Store,
     pub(crate) uplink: Uplink,
+    /// Names things in the audit log.
+    pub(crate) pseudonym_key: PseudonymKey,
+    /// What waits to be entered there.
+    pub(crate) pending: Arc<Pending>,
     pub(crate) shared: SharedSecrets,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,

@@ -2,6 +2,7 @@
 
 use connect_proto::ids::MessageId;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite};
 
 use crate::codes::{ConversationKind, EventKind, RecipientState, StateReason};
 use crate::conversations::{self, Conversation, ConversationRow};
@@ -93,6 +94,28 @@ pub async fn list(store: &Store, after: u64, limit: u32) -> Result<Vec<Event>, S
     .bind(limit)
     .fetch_all(store.reader())
     .await?;
+    rows.iter().map(read).collect()
+}
+
+/// As `list`, of these kinds alone.
+pub async fn list_of(
+    store: &Store,
+    kinds: &[EventKind],
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT e.event_id, e.at_ms, e.kind AS event_kind, e.user_id, e.message_id, e.state, e.reason, e.first, e.last,
+             c.kind, c.peer
+         FROM events e LEFT JOIN conversations c ON c.id = e.conversation WHERE e.event_id > ",
+    );
+    query.push_bind(int(after)).push(" AND e.kind IN (");
+    let mut words = query.separated(", ");
+    for kind in kinds {
+        words.push_bind(kind.word());
+    }
+    query.push(") ORDER BY e.event_id LIMIT ").push_bind(limit);
+    let rows = query.build().fetch_all(store.reader()).await?;
     rows.iter().map(read).collect()
 }
 

@@ -4,6 +4,8 @@
 
 pub mod account;
 pub mod amendments;
+pub mod apps;
+pub mod audit;
 pub mod client_refs;
 pub mod codes;
 pub mod condition;

@@ -29,7 +29,7 @@ pub(crate) fn is_exposed(path: &Path) -> io::Result<bool> {
 }
 
 /// The whole file, or `None` if it is longer than `limit`.
-pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let room = usize::try_from(limit)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
@@ -41,7 +41,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Zeroizing<Vec<u
 }
 
 /// Replaces a file, or makes it: afterwards there is the old content or the new one, never half of it.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = directory_of(path)?;
     let written = write_beside(path, directory, content)?;
     pass(Point::BeforeRename).map_err(io::Error::other)?;

@@ -2,7 +2,7 @@
 
 pub mod attempts;
 mod cost;
-mod disk;
+pub mod disk;
 pub mod error;
 mod kdf;
 pub mod keys;

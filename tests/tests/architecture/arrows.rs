@@ -57,7 +57,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
 ];
 
 /// At home in these crates, and nowhere else.
-const HOMES: [(&str, &[&str]); 31] = [
+const HOMES: [(&str, &[&str]); 33] = [
     ("prost", &["connect-proto"]),
     ("prost-build", &["connect-proto"]),
     ("protox", &["connect-proto"]),
@@ -65,6 +65,8 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("curve25519-dalek", &["connect-proto"]),
     ("crypto_box", &[CORE]),
     ("crypto_secretbox", &[CORE]),
+    ("hmac", &[CORE]),
+    ("subtle", &[CORE]),
     ("argon2", &["connect-vault"]),
     ("hkdf", &["connect-vault"]),
     ("secret-service", &["connect-vault"]),

@@ -72,11 +72,13 @@ fn storage(storage: &StorageHealth) -> String {
         None => "works",
         Some(StorageTrouble::StorageFull) => "the disk is full",
         Some(StorageTrouble::StorageFailed) => "the disk fails",
+        Some(StorageTrouble::Other) => "in trouble",
     };
     let integrity = match storage.integrity {
         Integrity::Unchecked => return trouble.into(),
         Integrity::Checking => "the database is being checked",
         Integrity::Ok => "the database was checked and is whole",
+        Integrity::Other => "the database is in a state that this connectctl does not know",
         Integrity::Damaged => "the database is DAMAGED: restore it from a backup",
     };
     format!("{trouble}; {integrity}")

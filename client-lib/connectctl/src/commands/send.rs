@@ -134,7 +134,7 @@ fn judge(message: &Message, goal: Goal) -> Result<Option<MessageState>, Error> {
         }
     }
     let is_there = match message.state {
-        MessageState::Queued | MessageState::Held => false,
+        MessageState::Queued | MessageState::Held | MessageState::Other => false,
         MessageState::Sent => goal == Goal::Sent,
         MessageState::Delivered | MessageState::Read | MessageState::Received => true,
         MessageState::Failed => return Err(Error::Undelivered(None)),

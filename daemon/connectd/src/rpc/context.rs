@@ -19,26 +19,80 @@ use crate::limits::Limits;
 use crate::rpc::failure::Failure;
 use crate::rpc::subscriptions::Subscriptions;
 
-/// Who calls, on which connection.
+/// A connection, and who it has shown itself to be by now.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) peer: Peer,
+    pub(crate) subscriptions: Subscriptions,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Debug, Clone)]
+struct Standing {
+    principal: Principal,
+    /// Calls in flight of the same app.
+    places: Arc<Semaphore>,
+}
+
+impl Link {
+    pub(crate) fn new(context: &Context, peer: Peer) -> Self {
+        let principal = Principal::of(&peer, own_uid(), &context.owner_uids);
+        Self {
+            subscriptions: Subscriptions::new(context.limits.subscriptions_per_connection),
+            standing: Mutex::new(Standing {
+                places: context.app_places(&principal, &peer),
+                principal,
+            }),
+            peer,
+        }
+    }
+
+    pub(crate) fn principal(&self) -> Principal {
+        self.standing.lock().principal.clone()
+    }
+
+    pub(crate) fn app_places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.standing.lock().places)
+    }
+
+    /// From now on the connection is that one's.
+    pub(crate) fn becomes(&self, context: &Context, principal: Principal) {
+        *self.standing.lock() = Standing {
+            places: context.app_places(&principal, &self.peer),
+            principal,
+        };
+    }
+}
+
+/// Who makes a call: as it was when the call came.
 #[derive(Debug)]
 pub struct Caller {
     pub principal: Principal,
-    pub peer: Peer,
-    pub(crate) subscriptions: Subscriptions,
+    pub(crate) link: Arc<Link>,
 }
 
 impl Caller {
     /// Whose `client_ref`s these are.
-    pub(crate) fn app(&self) -> &'static str {
+    pub(crate) fn app(&self) -> &str {
         self.principal.name().unwrap_or_default()
     }
 }
 
-/// A paired app, or a process of the owner's.
-type AppKey = (Option<&'static str>, u32, Option<u32>);
+/// Whose calls and sends are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum AppKey {
+    Paired(String),
+    Process { uid: u32, pid: Option<u32> },
+}
 
 fn app_key(principal: &Principal, peer: &Peer) -> AppKey {
-    (principal.name(), peer.uid, peer.pid)
+    match principal {
+        Principal::App(_) => AppKey::Paired(principal.name().unwrap_or_default().to_owned()),
+        Principal::Owner | Principal::Stranger => AppKey::Process {
+            uid: peer.uid,
+            pid: peer.pid,
+        },
+    }
 }
 
 pub struct Context {
@@ -78,11 +132,7 @@ impl Context {
         }
     }
 
-    pub(crate) fn principal(&self, peer: &Peer) -> Principal {
-        Principal::of(peer, own_uid(), &self.owner_uids)
-    }
-
-    pub(crate) fn app_places(&self, principal: &Principal, peer: &Peer) -> Arc<Semaphore> {
+    fn app_places(&self, principal: &Principal, peer: &Peer) -> Arc<Semaphore> {
         let key = app_key(principal, peer);
         let mut places = self.app_places.lock();
         let of_app = places
@@ -100,7 +150,7 @@ impl Context {
 
     /// Counts a send of the caller's, or says how long it has to wait.
     pub(crate) fn allow_send(&self, caller: &Caller) -> Result<(), Failure> {
-        let key = app_key(&caller.principal, &caller.peer);
+        let key = app_key(&caller.principal, &caller.link.peer);
         self.sends.check_key(&key).map_err(|wait| {
             let wait = wait.wait_time_from(DefaultClock::default().now());
             let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);

@@ -7,16 +7,17 @@ use connect_api::events::{self as api, Ack, Acked, List, SubscribeParams};
 use connect_service::events;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Extensions;
-use jsonrpsee::types::{ErrorObjectOwned, Params};
+use jsonrpsee::types::Params;
 use serde::Deserialize;
 
+use crate::rpc::attend::{Call, attend};
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::decode::{decode, limit, paged};
 use crate::rpc::failure::Failure;
 use crate::rpc::{Module, notifications, pages};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
-    super::register::<List, _, _>(module, async |context, _, params| {
+    super::register::<List, _, _>(module, async |context, caller, params| {
         let limit = limit(params.limit)?;
         let unlocked = context.session.unlocked()?;
         let gone = match params.after {
@@ -28,7 +29,8 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         };
         let after = gone.map_or(params.after.unwrap_or_default(), |(_, to)| to);
         let room = limit - u32::from(gone.is_some());
-        let found = events::list(&unlocked, after, room + 1).await?;
+        let kinds = caller.principal.events();
+        let found = events::list_of(&unlocked, kinds.as_deref(), after, room + 1).await?;
         let (page, more) = paged(found, room);
         let gone = gone.into_iter().map(notifications::expired);
         let items = gone.chain(page.into_iter().map(notifications::shape));
@@ -41,14 +43,22 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         Ok(Acked { event_id })
     })?;
     module.register_async_method(api::SUBSCRIBE, async |params, context, extensions| {
-        let opened = subscribe(&params, &context, &extensions).await;
-        opened.map_err(|failure| failure.into_error(&context, api::SUBSCRIBE))
+        let call = Call {
+            caller: extensions.get(),
+            method: api::SUBSCRIBE,
+            access: api::ACCESS,
+            params: None,
+        };
+        attend(&context, call, subscribe(&params, &context, &extensions)).await
     })?;
     module.register_async_method(api::UNSUBSCRIBE, async |params, context, extensions| {
-        let closed = unsubscribe(&params, &extensions);
-        let closed: Result<bool, ErrorObjectOwned> =
-            closed.map_err(|failure| failure.into_error(&context, api::UNSUBSCRIBE));
-        closed
+        let call = Call {
+            caller: extensions.get(),
+            method: api::UNSUBSCRIBE,
+            access: api::ACCESS,
+            params: None,
+        };
+        attend(&context, call, async { unsubscribe(&params, &extensions) }).await
     })?;
     Ok(())
 }
@@ -76,8 +86,9 @@ async fn subscribe(
     let params: SubscribeParams = decode(params.as_str())?;
     let after = events::start(&unlocked, caller.app(), params.after).await?;
     caller
+        .link
         .subscriptions
-        .open(after)
+        .open(after, caller.principal.events())
         .map_err(|_| Failure::retry_after(ErrorCode::RateLimited, ANOTHER_TRY_MS))
 }
 
@@ -90,5 +101,5 @@ struct UnsubscribeParams {
 fn unsubscribe(params: &Params<'_>, extensions: &Extensions) -> Result<bool, Failure> {
     let caller = caller(extensions)?;
     let params: UnsubscribeParams = decode(params.as_str())?;
-    Ok(caller.subscriptions.close(params.subscription))
+    Ok(caller.link.subscriptions.close(params.subscription))
 }

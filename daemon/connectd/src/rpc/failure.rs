@@ -59,6 +59,10 @@ impl Failure {
         failure
     }
 
+    pub(crate) const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// Calls meet the disk first; health tells of it too.
     pub(crate) fn note(&self, session: &Session) {
         match self.code {

@@ -6,8 +6,8 @@ use connect_api::method::{Method, Needs};
 use connect_service::session::Phase;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::{Methods, RpcModule};
-use jsonrpsee::types::ErrorObjectOwned;
 
+use self::attend::{Call, attend};
 use self::context::{Caller, Context};
 use self::failure::Failure;
 
@@ -15,6 +15,9 @@ pub mod context;
 pub mod failure;
 
 mod account;
+mod apps;
+pub(crate) mod attend;
+pub(crate) mod audit;
 mod contacts;
 mod conversations;
 mod decode;
@@ -41,6 +44,8 @@ pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
     search::register(&mut module)?;
     policy::register(&mut module)?;
     events::register(&mut module)?;
+    apps::register(&mut module)?;
+    audit::register(&mut module)?;
     Ok(module.into())
 }
 
@@ -57,18 +62,20 @@ where
         let handle = handle.clone();
         async move {
             let caller = extensions.get::<Arc<Caller>>().cloned();
+            let call = Call {
+                caller: caller.as_ref(),
+                method: M::NAME,
+                access: M::ACCESS,
+                params: params.as_str(),
+            };
             let work = async {
-                let caller = caller.ok_or(Failure::internal("no caller"))?;
+                let caller = caller.clone().ok_or(Failure::internal("no caller"))?;
                 caller.principal.may(M::ACCESS)?;
                 check_state(&context, M::NEEDS, M::NAME).await?;
                 let params = decode::decode::<M::Params>(params.as_str())?;
                 handle(Arc::clone(&context), caller, params).await
             };
-            let answered: Result<M::Answer, ErrorObjectOwned> = work
-                .await
-                .inspect_err(|failure| failure.note(&context.session))
-                .map_err(|failure| failure.into_error(&context, M::NAME));
-            answered
+            attend(&context, call, work).await
         }
     })?;
     Ok(())

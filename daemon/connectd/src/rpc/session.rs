@@ -2,17 +2,32 @@
 
 use std::sync::Arc;
 
-use connect_api::session::{ChangePin, Lock, StateAnswer, Unlock};
+use connect_api::errors::ErrorCode;
+use connect_api::session::{Authenticate, Authenticated, ChangePin, Lock, StateAnswer, Unlock};
 use connect_service::error::Error;
+use connect_service::{apps, audit};
 use jsonrpsee::core::RegisterMethodError;
 use zeroize::Zeroizing;
 
+use crate::caller::Principal;
 use crate::rpc::Module;
 use crate::rpc::context::Context;
 use crate::rpc::failure::Failure;
 use crate::rpc::shapes::state;
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    super::register::<Authenticate, _, _>(module, async |context, caller, params| {
+        let token = Zeroizing::new(params.token.into_inner());
+        let uid = caller.link.peer.uid;
+        let door = apps::authenticate(&context.session, &params.app_id, &token, uid)
+            .ok_or(ErrorCode::Unauthenticated)?;
+        let principal = Principal::through(door);
+        caller.link.becomes(&context, principal.clone());
+        Ok(Authenticated {
+            principal: principal.name().unwrap_or_default().to_owned(),
+            scopes: principal.scopes().to_vec(),
+        })
+    })?;
     super::register::<Unlock, _, _>(module, async |context, _, params| {
         let pin = Zeroizing::new(params.pin.into_inner());
         let session = Arc::clone(&context.session);
@@ -38,7 +53,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
 pub(super) async fn to_the_end(
     change: impl Future<Output = Result<(), Error>> + Send + 'static,
 ) -> Result<(), Failure> {
-    let changed = tokio::spawn(change).await;
+    let changed = tokio::spawn(audit::carried(change)).await;
     Ok(changed.map_err(|_| Failure::internal("a change of the session ended early"))??)
 }
 

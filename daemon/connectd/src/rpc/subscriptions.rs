@@ -6,6 +6,7 @@ use std::sync::Arc;
 use connect_service::events;
 use connect_service::session::{Phase, Session};
 use connect_service::unlocked::Unlocked;
+use connect_store::codes::EventKind;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -16,10 +17,12 @@ use crate::rpc::notifications::{expired_notification, notification};
 const BATCH: u32 = 64;
 
 /// A subscription that was answered but does not run yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Wanted {
     id: u64,
     after: u64,
+    /// Which events are told; none: all of them.
+    kinds: Option<Vec<EventKind>>,
 }
 
 #[derive(Debug, Default)]
@@ -49,14 +52,14 @@ impl Subscriptions {
     }
 
     /// Returns the new subscription's id. It begins once `start_wanted` is called: after the answer.
-    pub(crate) fn open(&self, after: u64) -> Result<u64, TooMany> {
+    pub(crate) fn open(&self, after: u64, kinds: Option<Vec<EventKind>>) -> Result<u64, TooMany> {
         let mut state = self.state.lock();
         if state.wanted.len() + state.running.len() >= self.max {
             return Err(TooMany);
         }
         state.last_id += 1;
         let id = state.last_id;
-        state.wanted.push(Wanted { id, after });
+        state.wanted.push(Wanted { id, after, kinds });
         Ok(id)
     }
 
@@ -80,9 +83,9 @@ impl Subscriptions {
     ) {
         let mut state = self.state.lock();
         for wanted in std::mem::take(&mut state.wanted) {
+            let id = wanted.id;
             let following = follow(Arc::clone(session), wanted, to.clone());
-            let task = tasks.spawn(following);
-            state.running.insert(wanted.id, task);
+            state.running.insert(id, tasks.spawn(following));
         }
     }
 }
@@ -95,7 +98,7 @@ async fn follow(session: Arc<Session>, wanted: Wanted, to: mpsc::Sender<String>)
         let Some(newest) = next_session(&mut phase).await else {
             return;
         };
-        if follow_session(&session, wanted.id, &mut cursor, newest, &to)
+        if follow_session(&session, &wanted, &mut cursor, newest, &to)
             .await
             .is_none()
         {
@@ -119,19 +122,24 @@ async fn next_session(phase: &mut watch::Receiver<Phase>) -> Option<watch::Recei
 /// `Some` where the session ended, `None` where the connection did.
 async fn follow_session(
     session: &Session,
-    id: u64,
+    wanted: &Wanted,
     cursor: &mut u64,
     mut newest: watch::Receiver<u64>,
     to: &mpsc::Sender<String>,
 ) -> Option<()> {
     if let Some((from, gone)) = expired(session, *cursor).await {
-        to.send(expired_notification(id, from, gone)).await.ok()?;
+        to.send(expired_notification(wanted.id, from, gone))
+            .await
+            .ok()?;
         *cursor = gone;
     }
     loop {
         newest.mark_unchanged();
-        while let Some(batch) = read_batch(session, id, *cursor).await {
+        let seen = *newest.borrow();
+        while let Some(batch) = read_batch(session, wanted, *cursor).await {
             if batch.is_empty() {
+                // What is not for it is not read again and again.
+                *cursor = seen.max(*cursor);
                 break;
             }
             for (event_id, frame) in batch {
@@ -151,13 +159,15 @@ async fn expired(session: &Session, after: u64) -> Option<(u64, u64)> {
 }
 
 /// Event ids with their lines; none where the session is not open any more.
-async fn read_batch(session: &Session, id: u64, after: u64) -> Option<Vec<(u64, String)>> {
+async fn read_batch(session: &Session, wanted: &Wanted, after: u64) -> Option<Vec<(u64, String)>> {
     let unlocked = session.unlocked().ok()?;
-    let batch = events::list(&unlocked, after, BATCH).await.ok()?;
+    let batch = events::list_of(&unlocked, wanted.kinds.as_deref(), after, BATCH)
+        .await
+        .ok()?;
     Some(
         batch
             .into_iter()
-            .map(|event| (event.event_id, notification(id, event)))
+            .map(|event| (event.event_id, notification(wanted.id, event)))
             .collect(),
     )
 }

@@ -156,7 +156,8 @@ fn on_their_way(sent: &Side<'_>, findings: &mut Findings) {
             MessageState::Queued
             | MessageState::Held
             | MessageState::Failed
-            | MessageState::Received => {
+            | MessageState::Received
+            | MessageState::Other => {
                 findings.add(Defect::NotSent, sent.user, &entry.message_id);
             }
         }

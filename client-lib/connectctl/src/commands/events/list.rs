@@ -99,7 +99,8 @@ pub(crate) fn describe(event: &Event) -> String {
             escape::line(user_id)
         }
         EventBody::EventsExpired { from, to } => format!("{from} to {to} are no longer kept"),
-        EventBody::SessionLocked {}
+        EventBody::Other
+        | EventBody::SessionLocked {}
         | EventBody::SessionUnlocked {}
         | EventBody::RelayReachable {}
         | EventBody::RelayUnreachable {}
