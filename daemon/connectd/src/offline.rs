@@ -29,6 +29,7 @@ pub async fn verify_audit(
     let instance = Instance::take(&config.state_dir)?;
     let config = session::Config {
         state_dir: config.state_dir,
+        idle_lock_ms: None,
         keystore: config.keystore,
         kdf_cost,
     };
