@@ -101,6 +101,28 @@ async fn it_is_locked_without_anyone_calling() -> Result<()> {
     sees(&mut following, "session_locked").await
 }
 
+/// The lock is written down on the way of a call that is refused for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_that_finds_it_due_is_not_entered_as_done() -> Result<()> {
+    let world = World::new().await?;
+    let alice = person(&world, "alice", LIMIT_MS / 1000).await?;
+    let mut raw = raw(&alice).await?;
+    world.advance(LIMIT_MS);
+    let params = json!({"user_id": "bob"});
+    assert_eq!(raw.outcome("contacts.add", params).await?, "locked");
+    raw.call("session.unlock", json!({"pin": PIN})).await?;
+    let listed = raw.call("audit.list", json!({})).await?;
+    let entries = listed["result"]["items"].as_array().context("items")?;
+    let done = |method| {
+        let of = entries
+            .iter()
+            .filter(move |entry| entry["method"] == method);
+        of.filter(|entry| entry["outcome"] == "ok").count()
+    };
+    assert_eq!((done("session.unlock"), done("contacts.add")), (1, 0));
+    Ok(())
+}
+
 /// Reads notifications until one is of this type.
 async fn sees(following: &mut Raw, wanted: &str) -> Result<()> {
     loop {
