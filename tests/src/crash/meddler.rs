@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -61,6 +62,7 @@ struct Shared {
     relay: String,
     http: reqwest::Client,
     rng: Mutex<ChaCha12Rng>,
+    begun: AtomicBool,
     done: Mutex<Meddling>,
     /// The last page that each user got.
     pages: Mutex<BTreeMap<String, Vec<wire::Envelope>>>,
@@ -83,6 +85,7 @@ impl Meddler {
             relay: format!("https://{relay}"),
             http: tls::client(&std::fs::read_to_string(relay_dir.join("ca.pem"))?)?,
             rng: Mutex::new(rng),
+            begun: AtomicBool::new(false),
             done: Mutex::default(),
             pages: Mutex::default(),
         });
@@ -93,6 +96,11 @@ impl Meddler {
             shared,
             _task: AbortOnDropHandle::new(task),
         })
+    }
+
+    /// Until then everything is served: a ward can be set up.
+    pub(super) fn begin(&self) {
+        self.shared.begun.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn done(&self) -> Meddling {
@@ -158,6 +166,9 @@ async fn meddle(shared: &Shared, request: Request<Incoming>) -> Result<Response<
 
 impl Shared {
     fn draw(&self, path: &str) -> Fate {
+        if !self.begun.load(Ordering::Relaxed) {
+            return Fate::Served;
+        }
         let mut rng = self.rng.lock();
         let (chance, by) = (rng.next_u32() % 100, rng.next_u32() % LATEST_MS);
         let mut done = self.done.lock();

@@ -108,6 +108,7 @@ impl Ward {
             members.push(member);
         }
         introduce(&members).await?;
+        meddler.begin();
         Ok(Self {
             dir: dir.to_owned(),
             relay,
