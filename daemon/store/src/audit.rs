@@ -86,14 +86,17 @@ pub async fn key(store: &Store, fresh: PseudonymKey) -> Result<PseudonymKey, Sto
 }
 
 pub async fn append(tx: &mut Tx, deed: &Deed, tally: Tally) -> Result<(), StoreError> {
-    let state = sqlx::query("SELECT last_entry, head FROM audit_state")
-        .fetch_one(tx.connection())
-        .await?;
-    let entry = uint(&state, "last_entry")? + 1;
-    let hash = hash(&bytes(&state, "head")?, entry, deed, tally);
+    let (last, head) = match *tx.audit_head() {
+        Some(head) => head,
+        None => read_head(tx).await?,
+    };
+    let entry = last + 1;
+    let hash = hash(&head, entry, deed, tally);
+    // One trip: nearly every call that writes makes it.
     sqlx::query(
         "INSERT INTO audit (entry, first_ms, last_ms, count, app, uid, pid, method, object, outcome, hash)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+         UPDATE audit_state SET last_entry = ?, head = ?",
     )
     .bind(int(entry))
     .bind(int(tally.first_ms))
@@ -106,14 +109,19 @@ pub async fn append(tx: &mut Tx, deed: &Deed, tally: Tally) -> Result<(), StoreE
     .bind(deed.object.map(|object| object.to_vec()))
     .bind(&deed.outcome)
     .bind(hash.as_slice())
+    .bind(int(entry))
+    .bind(hash.as_slice())
     .execute(tx.connection())
     .await?;
-    sqlx::query("UPDATE audit_state SET last_entry = ?, head = ?")
-        .bind(int(entry))
-        .bind(hash.as_slice())
-        .execute(tx.connection())
-        .await?;
+    *tx.audit_head() = Some((entry, hash));
     Ok(())
+}
+
+async fn read_head(tx: &mut Tx) -> Result<(u64, Digest), StoreError> {
+    let state = sqlx::query("SELECT last_entry, head FROM audit_state")
+        .fetch_one(tx.connection())
+        .await?;
+    Ok((uint(&state, "last_entry")?, bytes(&state, "head")?))
 }
 
 /// Those after `after`, oldest first.

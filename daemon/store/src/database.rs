@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use connect_core::secret::DatabaseKey;
 use connect_points::{Point, pass, pass_done};
+use connect_proto::hash::Digest;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -54,6 +55,8 @@ struct Writer {
     abandoned: bool,
     /// A commit failed, or nobody waited for its end: its frames may lie in the log.
     doubtful: bool,
+    /// The audit log's newest entry and its hash, as of this transaction; none where it has to be read.
+    pub(crate) audit_head: Option<(u64, Digest)>,
     condition: Arc<Condition>,
 }
 
@@ -101,6 +104,7 @@ impl Store {
             connection: Some(connection),
             abandoned: false,
             doubtful: false,
+            audit_head: None,
             condition: Arc::clone(&condition),
         };
         Ok(Self {
@@ -181,6 +185,9 @@ impl Writer {
         if self.condition.failed_after(self.connected) {
             self.reconnect().await?;
         }
+        if self.abandoned || self.doubtful {
+            self.audit_head = None;
+        }
         if self.abandoned {
             recovery::rollback(self.connection()?).await?;
         }
@@ -228,6 +235,10 @@ impl Writer {
 }
 
 impl Tx {
+    pub(crate) fn audit_head(&mut self) -> &mut Option<(u64, Digest)> {
+        &mut self.writer.audit_head
+    }
+
     /// Durable once this returns (D19, D20).
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let committed = match pass(Point::BeforeCommit) {
