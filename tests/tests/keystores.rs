@@ -36,7 +36,9 @@ fn connectctl(apart: &Apart, pin_file: &Path) -> Result<Output> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_over_a_keyring_comes_back_and_says_when_it_cannot() -> Result<()> {
     let world = World::new().await?;
-    let mut desktop = Desktop::new()?;
+    let Some(mut desktop) = Desktop::new()? else {
+        return Ok(());
+    };
     desktop.log_in()?;
     let environment = vec![
         ("CONNECTD_KEYSTORE", PathBuf::from("secret-service")),
