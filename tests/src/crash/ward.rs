@@ -23,8 +23,10 @@ use crate::at_rest::PIN;
 use crate::shim;
 
 const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
-/// Load is not a person: what it may send in a second is no part of what is looked at.
-const CONFIG: &str = "[limits]\nsends_per_second = 1000000\nsend_burst = 1000000\n";
+/// Load is not a person: what it may send in a second, and how long it may be away when its clock jumps, is no part of
+/// what is looked at.
+const CONFIG: &str =
+    "[limits]\nsends_per_second = 1000000\nsend_burst = 1000000\nidle_lock_s = 0\n";
 
 /// A user, and the way to the user's daemon.
 #[derive(Debug)]
