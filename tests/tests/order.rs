@@ -110,6 +110,28 @@ async fn what_is_missing_is_told_at_once_asked_for_after_a_minute_and_put_in_its
     Ok(())
 }
 
+/// As the answer to a resend request brings them: several in one page, before one that is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_that_come_late_in_one_page_stand_in_their_order() -> Result<()> {
+    let story = Story::new().await?;
+    let inners: Vec<_> = (1..=8).map(|n| numbered(&story, n)).collect();
+    story.relay.replies(page(&story, &[&inners[0], &inners[4]]));
+    story
+        .relay
+        .replies(page(&story, &[&inners[1], &inners[2], &inners[3]]));
+    // A page that is in disorder in itself.
+    story
+        .relay
+        .replies(page(&story, &[&inners[7], &inners[5], &inners[6]]));
+    story
+        .alice
+        .receives(&hex::encode(&inners[6].message_id))
+        .await?;
+    let expected: Vec<_> = (1..=8).map(|n| format!("number {n}")).collect();
+    assert_eq!(texts(&story).await?, expected);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_asked_for_is_sent_once_more_under_its_own_id() -> Result<()> {
     let story = Story::new().await?;

@@ -196,12 +196,13 @@ pub async fn add_control(
     }
 }
 
-/// A message that came late stands before the next one of the same installation (D13).
+/// A message that came late stands before the next one of the same installation (D13). What was stored after it has not
+/// found its own place yet.
 pub async fn move_to_its_place(tx: &mut Tx, new: &NewMessage<'_>) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE messages SET place = (
              SELECT coalesce(n.place, n.id) FROM messages n
-             WHERE n.conversation = messages.conversation AND n.sequence > messages.sequence
+             WHERE n.conversation = messages.conversation AND n.sequence > messages.sequence AND n.id < messages.id
                  AND n.sender = messages.sender AND n.installation_id = messages.installation_id
              ORDER BY n.sequence LIMIT 1)
          WHERE message_id = ? AND sender = ?",
