@@ -304,6 +304,26 @@ async fn events_obey_scopes() -> Result<()> {
     Ok(())
 }
 
+/// What the owner or another app had subscribed to is not told to the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_end_where_a_connection_becomes_another_apps() -> Result<()> {
+    let world = World::new().await?;
+    let alice = world.person("alice").await?;
+    let first = pair(&alice, &[Scope::EventsRead], None).await?;
+    let second = pair(&alice, &[Scope::EventsRead], None).await?;
+    let mut raw = Raw::connect(alice.endpoint.path()).await?;
+    for app in [&first, &second] {
+        let subscribed = raw.call("events.subscribe", json!({})).await?;
+        let id = &subscribed["result"];
+        ensure!(id.is_u64(), "{subscribed}");
+        raw.call("session.authenticate", credentials(app)).await?;
+        let params = json!({"subscription": id});
+        let still_there = raw.call("events.unsubscribe", params).await?;
+        assert_eq!(still_there["result"], false, "{still_there}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sends_are_counted_per_app_and_references_are_each_apps_own() -> Result<()> {
     let world = World::new().await?;

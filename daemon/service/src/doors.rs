@@ -63,9 +63,14 @@ impl Doors {
         let mut left = std::mem::take(&mut *known);
         for app in apps {
             let Some(digest) = app.digest else { continue };
-            // Whoever stays keeps its connections.
-            let door = left
-                .remove(&app.app_id)
+            // Whoever stays as it was keeps its connections; what a copy said differently does not count.
+            let is_same = |door: &Arc<Door>| door.is_as(&app.scopes, app.uid, &digest);
+            let door = if left.get(&app.app_id).is_some_and(is_same) {
+                left.remove(&app.app_id)
+            } else {
+                None
+            };
+            let door = door
                 .unwrap_or_else(|| Arc::new(Door::new(app.app_id, app.scopes, app.uid, digest)));
             known.insert(door.app_id, door);
         }

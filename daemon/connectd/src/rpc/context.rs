@@ -55,8 +55,9 @@ impl Link {
         Arc::clone(&self.standing.lock().places)
     }
 
-    /// From now on the connection is that one's.
+    /// From now on the connection is that one's. What the one before it follows, this one may not be told.
     pub(crate) fn becomes(&self, context: &Context, principal: Principal) {
+        self.subscriptions.close_all();
         *self.standing.lock() = Standing {
             places: context.app_places(&principal, &self.peer),
             principal,

@@ -75,6 +75,14 @@ impl Subscriptions {
         was_running || state.wanted.len() < wanted
     }
 
+    pub(crate) fn close_all(&self) {
+        let mut state = self.state.lock();
+        state.wanted.clear();
+        for (_, task) in state.running.drain() {
+            task.abort();
+        }
+    }
+
     pub(crate) fn start_wanted(
         &self,
         session: &Arc<Session>,

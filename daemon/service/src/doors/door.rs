@@ -31,6 +31,11 @@ impl Door {
         }
     }
 
+    /// Whether it lets in the same app by the same token to the same rooms.
+    pub(super) fn is_as(&self, scopes: &[String], uid: Option<u32>, digest: &TokenDigest) -> bool {
+        self.scopes == scopes && self.uid == uid && self.digest.as_bytes() == digest.as_bytes()
+    }
+
     pub fn is_revoked(&self) -> bool {
         self.revoked.is_cancelled()
     }
