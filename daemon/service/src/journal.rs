@@ -61,7 +61,7 @@ impl Journal {
 
     /// An event that was appended with what caused it.
     pub fn note_event(&mut self, event_id: u64) {
-        self.last_event = Some(event_id);
+        self.last_event = self.last_event.max(Some(event_id));
     }
 
     /// Stores a message of ours, queues it and tells of it.
