@@ -190,14 +190,23 @@ pub(crate) async fn run(unlocked: Arc<Unlocked>) {
     }
 }
 
+/// A reader that leaves meanwhile must not take along what it was about to write.
+async fn flush_to_the_end(unlocked: &Arc<Unlocked>) -> Result<(), Error> {
+    let here = Arc::clone(unlocked);
+    let flushing = unlocked.loops.spawn(async move { flush(&here).await });
+    flushing
+        .await
+        .map_err(|_| Error::Internal("the audit log's writing ended early"))?
+}
+
 /// Entries after `after`, oldest first, up to this moment.
-pub async fn list(unlocked: &Unlocked, after: u64, limit: u32) -> Result<Vec<Entry>, Error> {
-    flush(unlocked).await?;
+pub async fn list(unlocked: &Arc<Unlocked>, after: u64, limit: u32) -> Result<Vec<Entry>, Error> {
+    flush_to_the_end(unlocked).await?;
     Ok(audit::list(&unlocked.store, after, limit).await?)
 }
 
-pub async fn verify(unlocked: &Unlocked) -> Result<Verdict, Error> {
-    flush(unlocked).await?;
+pub async fn verify(unlocked: &Arc<Unlocked>) -> Result<Verdict, Error> {
+    flush_to_the_end(unlocked).await?;
     Ok(audit::verify(&unlocked.store).await?)
 }
 

@@ -27,10 +27,12 @@ pub async fn add(unlocked: &Arc<Unlocked>, user_id: &UserId) -> Result<Contact, 
             crate::error::Reason::NotSupported,
         ));
     }
-    refresh(unlocked, std::slice::from_ref(user_id)).await?;
-    contacts::find(&unlocked.store, user_id)
-        .await?
-        .ok_or(Error::NotFound)
+    let mut journal = followed(unlocked, std::slice::from_ref(user_id)).await?;
+    let contact = contacts::find_in(journal.tx(), user_id).await?;
+    // Whom the directory does not know was not added, and no log may say so.
+    let contact = contact.ok_or(Error::NotFound)?;
+    journal.commit().await?;
+    Ok(contact)
 }
 
 pub async fn find(unlocked: &Unlocked, user_id: &UserId) -> Result<Contact, Error> {
@@ -50,6 +52,11 @@ pub async fn list(
 
 /// Takes what the directory says now: one request per 200 users, one transaction.
 pub(crate) async fn refresh(unlocked: &Arc<Unlocked>, user_ids: &[UserId]) -> Result<(), Error> {
+    let journal = followed(unlocked, user_ids).await?;
+    Ok(journal.commit().await?)
+}
+
+async fn followed(unlocked: &Arc<Unlocked>, user_ids: &[UserId]) -> Result<Journal, Error> {
     let mut entries = look_up(unlocked, user_ids).await?;
     let asked: BTreeSet<&str> = user_ids.iter().map(UserId::as_str).collect();
     entries.retain(|entry| asked.contains(entry.user_id.as_str()));
@@ -58,7 +65,7 @@ pub(crate) async fn refresh(unlocked: &Arc<Unlocked>, user_ids: &[UserId]) -> Re
     for entry in &entries {
         follow(&mut journal, entry, &fingerprints).await?;
     }
-    Ok(journal.commit().await?)
+    Ok(journal)
 }
 
 /// A call that waits for the relay holds the keys: it ends with the session.

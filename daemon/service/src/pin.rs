@@ -4,6 +4,7 @@ use connect_vault::attempts::host_boot_time;
 use connect_vault::vault::{ChangePinError, PinRefused, VaultError};
 use zeroize::Zeroizing;
 
+use crate::audit;
 use crate::error::{Error, Reason};
 use crate::session::{Session, from_unlock};
 
@@ -26,7 +27,7 @@ impl Session {
         new_pin: Zeroizing<String>,
     ) -> Result<(), Error> {
         let _turn = self.changing.lock().await;
-        self.unlocked()?;
+        let unlocked = self.unlocked()?;
         let vault = self.vault(&self.account_dir());
         let mut rng = self.chance.clone();
         // Argon2, twice.
@@ -38,7 +39,14 @@ impl Session {
         });
         changed
             .await
-            .map_err(|_| Error::Internal("changing the PIN ended early"))?
+            .map_err(|_| Error::Internal("changing the PIN ended early"))??;
+        // The files say it already: a failing disk makes it no less done, and its entry waits.
+        if let Ok(tx) = unlocked.store.begin().await
+            && let Err(error) = audit::commit(tx, &unlocked).await
+        {
+            tracing::warn!(%error, "the audit log was not written");
+        }
+        Ok(())
     }
 }
 
