@@ -18,6 +18,10 @@ use super::ward::{Member, Ward};
 
 /// Between two attempts at the same send.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How often a sender looks how far its daemon is behind, in sends.
+const LOOK_EVERY: usize = 10;
+/// Messages of one user that may wait at once.
+const DEEP: u64 = 300;
 /// As many calls as a daemon takes from one connection.
 const PER_CONNECTION: usize = 16;
 
@@ -170,11 +174,26 @@ impl Sender {
             };
             self.notebook.note_answer(letter.answered(message_id), true);
             number += 1;
+            if number % LOOK_EVERY == 0 {
+                self.wait_for_the_outbox(&stopping).await;
+            }
             let share = f64::from(self.rng.next_u32()) / f64::from(u32::MAX);
             tokio::select! {
                 () = tokio::time::sleep(self.pace.mul_f64(share)) => {}
                 () = stopping.cancelled() => {}
             }
+        }
+    }
+}
+
+impl Sender {
+    /// A run must come to rest in minutes, however long it was.
+    async fn wait_for_the_outbox(&self, stopping: &CancellationToken) {
+        while !stopping.is_cancelled()
+            && let Ok(health) = self.client.health().await
+            && health.outbox.queued > DEEP
+        {
+            tokio::time::sleep(PAUSE * 5).await;
         }
     }
 }
