@@ -96,7 +96,11 @@ impl Store {
         let condition = Arc::<Condition>::default();
         let readers = readers(Arc::clone(&key), Arc::clone(&condition));
         let readers = readers.connect_lazy_with(options.clone());
-        MIGRATIONS.run(&readers).await?;
+        if let Err(error) = MIGRATIONS.run(&readers).await {
+            readers.close().await;
+            drop(connection.close().await);
+            return Err(error.into());
+        }
         let writer = Writer {
             options,
             key,
@@ -130,7 +134,8 @@ impl Store {
         &self.closing
     }
 
-    /// Ends every connection: the log is checkpointed, and the key is wiped with the last of them.
+    /// Ends every connection: the log is checkpointed, and the key is wiped with the last of them. A process that exits
+    /// without this can die of it: SQLCipher gives its memory back at the exit, under threads that still end a connection.
     pub async fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         self.readers.close().await;
@@ -280,7 +285,10 @@ async fn connected_with(
     key: &DatabaseKey,
 ) -> Result<SqliteConnection, sqlx::Error> {
     let mut connection = options.connect().await?;
-    prepare(&mut connection, key).await?;
+    if let Err(error) = prepare(&mut connection, key).await {
+        drop(connection.close().await);
+        return Err(error);
+    }
     Ok(connection)
 }
 

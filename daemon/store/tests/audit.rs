@@ -55,4 +55,5 @@ async fn a_transaction_that_was_given_up_leaves_no_gap_in_the_chain() {
     let verdict = audit::verify(&store).await.unwrap();
     assert_eq!((verdict.entries, verdict.broken), (3, None));
     assert_eq!(verdict.head, entries[2].hash);
+    store.close().await;
 }

@@ -53,4 +53,5 @@ async fn every_key_is_stored_with_its_fingerprint() {
         bob.keys[0].state = KeyState::Replaced;
         bob.keys.insert(0, key(revision + 1));
     }
+    store.close().await;
 }

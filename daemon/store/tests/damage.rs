@@ -64,6 +64,7 @@ async fn a_whole_database_is_found_whole_while_it_is_written() {
     let (found, ()) = tokio::join!(check(&store), writing);
     assert_eq!(found, Ok(Integrity::Ok));
     assert_eq!(store.condition().state().integrity, Integrity::Ok);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -78,6 +79,7 @@ async fn a_damaged_page_is_found_and_the_others_go_on_being_used() {
     }
     assert_eq!(store.condition().state().integrity, Integrity::Damaged);
     assert_eq!(put(&store, 40).await, Ok(true));
+    store.close().await;
 }
 
 #[tokio::test]
@@ -98,6 +100,7 @@ async fn what_a_connection_met_does_not_outlast_it() {
     assert!(failed > 0, "some of it is damaged");
     store.probe().await.unwrap();
     assert_eq!(store.condition().state().trouble, None);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -114,5 +117,8 @@ async fn a_database_that_was_not_closed_says_so() {
     let copied = Store::open(&copy, key()).await.unwrap();
     assert!(copied.was_unclean());
     assert_eq!(quarantine::count(&copied).await, Ok(41));
-    assert!(!Store::open(&path, key()).await.unwrap().was_unclean());
+    copied.close().await;
+    let store = Store::open(&path, key()).await.unwrap();
+    assert!(!store.was_unclean());
+    store.close().await;
 }

@@ -31,6 +31,7 @@ async fn the_file_is_encrypted_and_opens_under_its_own_key_alone() {
     let store = Store::open(&path, key(1)).await.unwrap();
     let found = messages::find(&store, id(1)).await;
     assert_eq!(found.unwrap().unwrap().text, TEXT);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -42,6 +43,7 @@ async fn a_dropped_transaction_leaves_nothing() {
     drop(tx);
     let found = messages::find(&store, id(1)).await;
     assert_eq!(found.unwrap(), None);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -68,4 +70,5 @@ async fn the_same_refused_envelope_is_kept_once() {
     assert!(!quarantine::add(&mut tx, &refused).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(quarantine::count(&store).await.unwrap(), 1);
+    store.close().await;
 }

@@ -30,4 +30,6 @@ async fn events_rise_even_after_the_newest_has_expired() {
     let mut tx = store.begin().await.unwrap();
     let event = NewEvent::of(EventKind::RelayReachable, 50);
     assert_eq!(events::append(&mut tx, &event).await.unwrap(), 4);
+    drop(tx);
+    store.close().await;
 }

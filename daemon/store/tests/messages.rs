@@ -32,6 +32,7 @@ async fn the_first_message_under_an_id_stays() {
     tx.commit().await.unwrap();
     let found = messages::find(&store, id(1)).await.unwrap().unwrap();
     assert!(found.outgoing);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -70,6 +71,8 @@ async fn pages_go_both_ways_and_unread_counts_follow() {
     assert_eq!(conversations::count_unread(&mut tx, bob).await.unwrap(), 2);
     let again = conversations::mark_read(&mut tx, bob, first).await.unwrap();
     assert_eq!(again, []);
+    drop(tx);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -112,6 +115,8 @@ async fn one_that_comes_late_stands_in_its_senders_order_and_is_unread() {
         .await
         .unwrap();
     assert_eq!(read.len(), 4, "the late ones stand before it");
+    drop(tx);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -168,6 +173,7 @@ async fn gaps_are_taken_out_by_what_fills_them_and_are_due_in_time() {
     );
     tx.commit().await.unwrap();
     assert_eq!(order::count_missing(&store).await.unwrap(), 0);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -207,6 +213,7 @@ async fn the_latest_amendment_counts_and_every_text_is_kept() {
         .map(|version| version.text.as_str())
         .collect();
     assert_eq!(texts, ["first", "second, late", "third", "third", "after"]);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -238,6 +245,7 @@ async fn an_amendment_waits_for_its_message() {
     tx.commit().await.unwrap();
     let found = messages::find(&store, id(2)).await.unwrap().unwrap();
     assert_eq!((found.text.as_str(), found.edited_ms), ("third", Some(4)));
+    store.close().await;
 }
 
 /// Everything that is told of a page once it is stored.
@@ -283,6 +291,7 @@ async fn told_of(
         .collect();
     let events = events::list(&store, 0, 50).await.unwrap();
     let events = events.iter().map(|event| event.event_id).collect();
+    store.close().await;
     (stored, format!("{kept:?}"), events)
 }
 

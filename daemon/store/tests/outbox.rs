@@ -47,6 +47,7 @@ async fn a_message_waits_for_the_earlier_one_of_its_conversation() {
     assert!(due(10).await.is_none());
     assert_eq!(outbox::next_due_ms(&store).await.unwrap(), Some(1000));
     assert_eq!(due(1000).await.unwrap().attempts, 1);
+    store.close().await;
 }
 
 /// A clock that was a year ahead and was set back must not hold a message for that year.
@@ -75,6 +76,7 @@ async fn what_waits_for_longer_than_anything_may_is_due() {
             .unwrap()
             .is_some()
     );
+    store.close().await;
 }
 
 #[tokio::test]
@@ -115,6 +117,8 @@ async fn what_is_held_waits_and_goes_out_sealed_anew() {
         !outbox::withdraw(&mut tx, second).await.unwrap(),
         "it is not held"
     );
+    drop(tx);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -151,6 +155,8 @@ async fn controls_are_forgotten_once_they_are_old_and_on_no_way() {
     assert_eq!(received::forget_controls(&mut tx, 3, 1).await.unwrap(), 1);
     assert_eq!(received::forget_controls(&mut tx, 3, 9).await.unwrap(), 1);
     assert_eq!(received::forget_controls(&mut tx, 3, 9).await.unwrap(), 0);
+    drop(tx);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -189,6 +195,7 @@ async fn what_is_asked_for_again_is_queued_once() {
     tx.commit().await.unwrap();
     let told = events::list(&store, 0, 9).await.unwrap();
     assert_eq!(told.last().unwrap().state, Some(RecipientState::Sent));
+    store.close().await;
 }
 
 #[tokio::test]
@@ -207,6 +214,7 @@ async fn what_is_sent_is_stored_queued_told_and_remembered_together() {
     assert_eq!(told[0].message_id, Some(id(1)));
     assert_eq!(told[0].state, Some(RecipientState::Queued));
     assert_eq!(told[0].user_id.as_deref(), Some("bob"));
+    store.close().await;
 }
 
 #[tokio::test]
@@ -238,6 +246,7 @@ async fn recipients_keep_their_state_and_reason() {
         .unwrap()
         .unwrap();
     assert_eq!(found.recipients, [recipient]);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -252,6 +261,8 @@ async fn sequences_rise_per_conversation() {
         assert_eq!(sequence, expected);
         assert_eq!(found == row, name == "bob");
     }
+    drop(tx);
+    store.close().await;
 }
 
 /// From each state into each: what `TRANSITIONS` has is done, and nothing else.
@@ -288,6 +299,8 @@ async fn a_recipient_goes_no_other_way_than_the_table_has() {
     }
     assert_eq!(number, 36);
     assert!(!recipients::TRANSITIONS.contains(&(Sent, Queued)));
+    drop(tx);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -310,4 +323,6 @@ async fn what_is_held_for_another_reason_is_told_so() {
         let moved = recipients::advance(&mut tx, message, &held).await.unwrap();
         assert_eq!(moved, is_news, "{reason:?}");
     }
+    drop(tx);
+    store.close().await;
 }

@@ -132,6 +132,7 @@ async fn the_oldest_go_in_batches_and_what_is_told_of_the_rest_stays_right() {
     let listed = conversations::list(&store, None, 10).await.unwrap();
     assert_eq!(listed.len(), 1, "nobody is told of an empty conversation");
     assert_eq!((listed[0].unread, listed[0].last_message), (1, 6));
+    store.close().await;
 }
 
 #[tokio::test]
@@ -154,6 +155,8 @@ async fn what_is_on_its_way_stays_and_holds_nothing_else_up() {
     assert_eq!(reference.unwrap(), None, "it went with its message");
     let states = recipients::list(&mut tx, row).await;
     assert!(states.unwrap().is_empty());
+    drop(tx);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -174,6 +177,8 @@ async fn what_comes_after_everything_was_removed_is_unread_and_found() {
     assert_eq!(hits(&store).await, 2);
     let mut tx = store.begin().await.unwrap();
     assert_eq!(conversations::count_unread(&mut tx, bob).await.unwrap(), 2);
+    drop(tx);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -197,6 +202,7 @@ async fn what_was_put_aside_goes_by_its_own_age() {
     }
     tx.commit().await.unwrap();
     assert_eq!(quarantine::count(&store).await.unwrap(), 1);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -211,6 +217,7 @@ async fn the_log_is_empty_once_it_was_written_back() {
     drop(store.begin().await.unwrap());
     store.empty_log().await.unwrap();
     assert_eq!(left(&store, "bob").await, [1]);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -229,4 +236,5 @@ async fn a_policy_is_as_it_was_put() {
         tx.commit().await.unwrap();
         assert_eq!(policy::find(&store).await.unwrap(), settled);
     }
+    store.close().await;
 }

@@ -53,6 +53,7 @@ async fn a_log_that_nobody_touched_is_intact() {
     assert_eq!((verdict.entries, verdict.broken), (ENTRIES, None));
     let last = list(&store, ENTRIES - 1, 9).await.unwrap();
     assert_eq!(last[0].hash, verdict.head);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -123,6 +124,7 @@ async fn every_change_shows_where_it_is() {
         tamper(&store, statement).await;
         let verdict = verify(&store).await.unwrap();
         assert_eq!(verdict.broken, Some(broken), "{statement}");
+        store.close().await;
     }
 }
 
@@ -133,6 +135,7 @@ async fn an_entry_that_is_put_in_the_place_of_another_shows() {
     tamper(&store, "UPDATE audit SET entry = entry - 1 WHERE entry > 4").await;
     let verdict = verify(&store).await.unwrap();
     assert_eq!(verdict.broken, Some(Broken::Changed(4)));
+    store.close().await;
 }
 
 #[tokio::test]
@@ -142,4 +145,5 @@ async fn the_key_for_pseudonyms_stays() {
         .await
         .unwrap();
     assert_eq!(again.expose(), &[1; 32]);
+    store.close().await;
 }

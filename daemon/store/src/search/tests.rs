@@ -127,6 +127,7 @@ async fn it_does_not_matter_how_far_the_index_is() {
     }
     assert!(!is_behind(&store).await.unwrap());
     check(&store).await;
+    store.close().await;
 }
 
 #[tokio::test]
@@ -143,6 +144,7 @@ async fn an_indexing_that_is_cut_off_loses_and_doubles_nothing() {
     assert_eq!(index_some(&store, 100).await, 4);
     assert_eq!(hits(&store, "potassium").await, [5, 4, 3, 2, 1, 0]);
     check(&store).await;
+    store.close().await;
 }
 
 #[tokio::test]
@@ -166,6 +168,7 @@ async fn edits_and_removals_are_followed_whether_or_not_they_are_indexed() {
         check(&store).await;
         index_some(&store, 100).await;
     }
+    store.close().await;
 }
 
 #[tokio::test]
@@ -194,6 +197,7 @@ async fn what_is_removed_leaves_the_index_and_its_words_with_it() {
     assert_eq!(row.try_get::<i64, _>(0).unwrap(), 1);
     let row = sqlx::query("PRAGMA secure_delete").fetch_one(store.reader());
     assert_eq!(row.await.unwrap().try_get::<i64, _>(0).unwrap(), 1);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -214,6 +218,7 @@ async fn a_row_that_becomes_free_is_found_again_with_its_new_message() {
     index_some(&store, 100).await;
     assert_eq!(hits(&store, "new").await, [10]);
     check(&store).await;
+    store.close().await;
 }
 
 #[tokio::test]
@@ -246,6 +251,7 @@ async fn the_index_sees_the_words_that_we_see() {
             .collect::<Vec<_>>()
     };
     assert_eq!(differ(&ours, &theirs), differ(&theirs, &ours));
+    store.close().await;
 }
 
 #[tokio::test]
@@ -279,6 +285,7 @@ async fn no_query_is_an_error_of_the_index() {
     }
     assert_eq!(hits(&store, "near").await, [1]);
     assert!(hits(&store, "\u{e000}1").await.is_empty());
+    store.close().await;
 }
 
 #[tokio::test]
@@ -303,4 +310,5 @@ async fn a_long_tail_is_read_in_pages() {
     let first = find(&store, &wanted).await.unwrap();
     assert!(first.hits.is_empty() && first.next.is_some());
     assert_eq!(hits(&store, "needle").await, [7]);
+    store.close().await;
 }

@@ -1,6 +1,8 @@
 //! A fresh database, and what stands in it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::path::Path;
+
 use connect_core::secret::DatabaseKey;
 use connect_proto::ids::{InstallationId, MessageId, UserId};
 use connect_store::codes::StateReason;
@@ -24,10 +26,29 @@ pub(crate) fn id(n: u8) -> MessageId {
     MessageId::from_bytes([n; 16])
 }
 
-pub(crate) async fn fresh() -> (tempfile::TempDir, Store) {
+/// Where a database lies that its test closes.
+pub(crate) struct Place(tempfile::TempDir);
+
+impl Place {
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let closed = std::thread::panicking() || !self.path().join("db-wal").exists();
+        assert!(
+            closed,
+            "a test ends with its database open: see Store::close"
+        );
+    }
+}
+
+pub(crate) async fn fresh() -> (Place, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::create(&dir.path().join("db"), key(1)).await.unwrap();
-    (dir, store)
+    (Place(dir), store)
 }
 
 pub(crate) async fn with(tx: &mut Tx, name: &str) -> ConversationRow {
