@@ -74,6 +74,11 @@ impl Apart {
         self.environment.clear();
     }
 
+    /// From the next process on.
+    pub fn has_in_environment(&mut self, name: &'static str, value: impl Into<PathBuf>) {
+        self.environment.push((name, value.into()));
+    }
+
     /// Of the process that runs.
     pub fn id(&self) -> u32 {
         self.process.as_ref().map_or(0, Process::id)

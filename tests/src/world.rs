@@ -216,6 +216,7 @@ impl World {
             profession: "physician".to_owned(),
             organisation: "Ward 3".to_owned(),
             pin: Pin::new(PIN.to_owned()),
+            recovery_key: None,
             replace_existing_installation: false,
         })
     }

@@ -43,6 +43,7 @@ async fn session(world: &World, name: &str) -> Result<Arc<Session>> {
         profession: params.profession,
         organisation: params.organisation,
         pin: params.pin.into_inner().into(),
+        recovery_key: None,
         replace_existing_installation: false,
     };
     enroll(&session, request).await?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::method::{Access, Needs, method};
 use crate::page::Nothing;
+use crate::recovery::RecoveryKey;
 use crate::scope::Scope;
 use crate::session::Pin;
 
@@ -41,6 +42,9 @@ pub struct EnrollParams {
     #[serde(default)]
     pub organisation: String,
     pub pin: Pin,
+    /// Opens the keys too, where PIN or keystore are lost. Left out, there is none: `session.set_recovery_key` makes up for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recovery_key: Option<RecoveryKey>,
     /// Needed to replace an installation of the same user, which is revoked (D27).
     #[serde(default)]
     pub replace_existing_installation: bool,
@@ -73,6 +77,9 @@ pub struct Account {
     pub fingerprint: String,
     pub relay_url: String,
     pub enrolled_ms: u64,
+    /// A recovery key was set. An older daemon has none.
+    #[serde(default)]
+    pub has_recovery_key: bool,
 }
 
 impl fmt::Debug for Account {

@@ -80,6 +80,8 @@ pub enum Reason {
     NotSupported,
     AlreadyEnrolled,
     Expired,
+    /// It is of the right form, and of something else.
+    Mismatch,
     /// The keys were sealed with another keystore than the one that is configured.
     OtherKeystore,
     /// The keystore does not have the secret of these keys.

@@ -16,6 +16,7 @@ pub mod method;
 pub mod openrpc;
 pub mod page;
 pub mod policy;
+pub mod recovery;
 pub mod rpc;
 pub mod scope;
 pub mod search;

@@ -29,6 +29,8 @@ macro_rules! for_each_method {
         $do!(session::Unlock);
         $do!(session::Lock);
         $do!(session::ChangePin);
+        $do!(session::Recover);
+        $do!(session::SetRecoveryKey);
         $do!(account::Enroll);
         $do!(account::Get);
         $do!(contacts::Add);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::apps::AppToken;
 use crate::method::{Access, Needs, method};
 use crate::page::Nothing;
+use crate::recovery::RecoveryKey;
 use crate::scope::{self, Scope};
 use crate::system::State;
 
@@ -51,6 +52,22 @@ pub struct ChangePinParams {
     pub new_pin: Pin,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverParams {
+    pub recovery_key: RecoveryKey,
+    /// What opens the keys from now on.
+    pub new_pin: Pin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetRecoveryKeyParams {
+    /// The one in force. A wrong one counts as an attempt to unlock.
+    pub pin: Pin,
+    pub recovery_key: RecoveryKey,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateAnswer {
     pub state: State,
@@ -86,4 +103,12 @@ method! {
 method! {
     /// Seals the keys under another PIN or passphrase. Answered once only the new one opens them; the session stays open.
     ChangePin = "session.change_pin"(ChangePinParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Unlocked
+}
+method! {
+    /// Opens the keys with the recovery key and seals them under a new PIN, in the keystore that is configured: for who lost either, or spent every attempt.
+    Recover = "session.recover"(RecoverParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled
+}
+method! {
+    /// Puts another recovery key in the place of the one there is, or the first one. Answered once the old one opens nothing.
+    SetRecoveryKey = "session.set_recovery_key"(SetRecoveryKeyParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Unlocked
 }

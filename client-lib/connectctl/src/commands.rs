@@ -15,6 +15,7 @@ pub(crate) mod lock;
 pub(crate) mod messages;
 pub(crate) mod openrpc;
 pub(crate) mod policy;
+pub(crate) mod recovery;
 pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod unlock;
@@ -35,6 +36,10 @@ pub(crate) enum Command {
     Unlock(unlock::Unlock),
     /// Seal the keys under another PIN or passphrase.
     ChangePin(change_pin::ChangePin),
+    /// Open the keys with the recovery key and choose a new PIN: after a forgotten PIN, or a lost keystore.
+    Recover(recovery::Recover),
+    /// Make another recovery key; the one before opens nothing then.
+    RecoveryKey(recovery::NewRecoveryKey),
     /// Wipe the keys from the daemon's memory.
     Lock(lock::Lock),
     /// This daemon's own account.
@@ -78,6 +83,8 @@ pub(crate) async fn run(
         Command::Health(args) => health::run(args, context).await,
         Command::Unlock(args) => unlock::run(args, context).await,
         Command::ChangePin(args) => change_pin::run(args, context).await,
+        Command::Recover(args) => recovery::recover(args, context).await,
+        Command::RecoveryKey(args) => recovery::renew(args, context).await,
         Command::Lock(args) => lock::run(args, context).await,
         Command::Account(args) => account::run(args, context).await,
         Command::Contacts(args) => contacts::run(args, context).await,

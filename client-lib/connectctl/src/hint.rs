@@ -129,6 +129,7 @@ fn invalid(data: &ErrorData) -> Option<String> {
             );
         }
         Reason::Expired => "has expired",
+        Reason::Mismatch => "does not belong to it",
         // They are not about a parameter.
         Reason::OtherKeystore
         | Reason::SecretMissing

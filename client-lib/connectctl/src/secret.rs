@@ -71,10 +71,10 @@ pub(crate) fn credentials(out: &Output, file: Option<&Path>) -> Result<Option<Cr
     })
 }
 
-fn ask(question: &str) -> Result<Pin, Error> {
+pub(crate) fn ask(question: &str) -> Result<Pin, Error> {
     if !io::stdin().is_terminal() {
         return Err(Error::Usage(
-            "there is no terminal to ask for the PIN: use --pin-file".into(),
+            "there is no terminal to ask for it: name a file, as --pin-file does".into(),
         ));
     }
     let pin = rpassword::prompt_password(question).map_err(|source| Error::File {

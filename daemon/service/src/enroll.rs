@@ -10,6 +10,7 @@ use connect_proto::{routes, wire};
 use connect_store::account::{self, Account};
 use connect_uplink::address::{AddressRefused, RelayAddress};
 use connect_uplink::uplink::{Credentials, EnrollOutcome, Uplink};
+use connect_vault::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
 mod draft;
@@ -33,7 +34,16 @@ pub struct Request {
     pub profession: String,
     pub organisation: String,
     pub pin: Zeroizing<String>,
+    pub recovery_key: Option<Zeroizing<[u8; RecoveryKey::LEN]>>,
     pub replace_existing_installation: bool,
+}
+
+impl Request {
+    fn recovery_key(&self) -> Option<RecoveryKey> {
+        self.recovery_key
+            .as_ref()
+            .map(|bytes| RecoveryKey::from_bytes(bytes))
+    }
 }
 
 impl std::fmt::Debug for Request {

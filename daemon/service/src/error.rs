@@ -18,6 +18,7 @@ pub enum Reason {
     NotSupported,
     AlreadyEnrolled,
     Expired,
+    Mismatch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -40,6 +40,7 @@ mod intake;
 mod ordering;
 mod pin;
 mod receipts;
+mod recover;
 mod seal;
 mod senders;
 mod settle;

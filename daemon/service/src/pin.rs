@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::audit;
 use crate::error::{Error, Reason};
 use crate::session::{Session, from_unlock};
+use crate::unlocked::Unlocked;
 
 impl Session {
     /// For an administrator: attempts are counted from the beginning again (D23). Opens nothing.
@@ -40,17 +41,21 @@ impl Session {
         changed
             .await
             .map_err(|_| Error::Internal("changing the PIN ended early"))??;
-        // The files say it already: a failing disk makes it no less done, and its entry waits.
-        if let Ok(tx) = unlocked.store.begin().await
-            && let Err(error) = audit::commit(tx, &unlocked).await
-        {
-            tracing::warn!(%error, "the audit log was not written");
-        }
+        enter(&unlocked).await;
         Ok(())
     }
 }
 
-fn from_change(error: ChangePinError) -> Error {
+/// The files say it already: a failing disk makes it no less done, and its entry waits.
+pub(crate) async fn enter(unlocked: &Unlocked) {
+    if let Ok(tx) = unlocked.store.begin().await
+        && let Err(error) = audit::commit(tx, unlocked).await
+    {
+        tracing::warn!(%error, "the audit log was not written");
+    }
+}
+
+pub(crate) fn from_change(error: ChangePinError) -> Error {
     match error {
         ChangePinError::Unlock(error) => from_unlock(error),
         ChangePinError::Seal(error) => from_vault(error, "new_pin"),

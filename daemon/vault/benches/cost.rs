@@ -22,7 +22,7 @@ fn main() {
         let vault = Vault::new(home.path(), Keystore::Passphrase, KdfCost::production());
         let start = std::time::Instant::now();
         vault
-            .create(&keys, "correct horse battery staple", &mut rng)
+            .create(&keys, "correct horse battery staple", None, &mut rng)
             .expect("sealed");
         println!("round {round}: {:?}", start.elapsed());
     }

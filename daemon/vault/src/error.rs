@@ -71,6 +71,18 @@ pub enum ChangePinError {
     Seal(#[from] VaultError),
 }
 
+/// Why a recovery key did not open the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecoverError {
+    #[error("no keys are sealed here")]
+    NotEnrolled,
+    /// Or the account has none: which, an attacker is not told.
+    #[error("the recovery key does not open these keys")]
+    WrongKey,
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),

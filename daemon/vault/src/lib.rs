@@ -8,5 +8,6 @@ mod kdf;
 pub mod keys;
 pub mod keystore;
 pub mod pin;
+pub mod recovery;
 pub mod sealed;
 pub mod vault;

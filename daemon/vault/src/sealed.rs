@@ -61,6 +61,8 @@ pub struct Sealed {
     pub(crate) header: Header,
     /// The master key under the unlock key.
     pub(crate) master: Vec<u8>,
+    /// The master key under the recovery key, where the account has one.
+    pub(crate) recovery: Option<Vec<u8>>,
     /// The keys under the master key.
     pub(crate) wrapped: Wrapped,
 }
@@ -92,6 +94,8 @@ struct File {
     salt: [u8; SALT_LEN],
     #[serde(with = "hex::serde")]
     master_key: Vec<u8>,
+    #[serde(with = "hex_or_none", skip_serializing_if = "Option::is_none", default)]
+    recovery: Option<Vec<u8>>,
     keys: Wrapped,
     /// Tells a damaged file from a wrong PIN. It protects nothing: the boxes do.
     #[serde(with = "hex::serde")]
@@ -142,6 +146,7 @@ impl Sealed {
             },
             salt: *salt,
             master_key: self.master.clone(),
+            recovery: self.recovery.clone(),
             keys: self.wrapped.clone(),
             checksum: self.checksum(),
         };
@@ -156,7 +161,10 @@ impl Sealed {
             &self.wrapped.signing,
             &self.wrapped.database,
             &self.wrapped.local_file,
-        ] {
+        ]
+        .into_iter()
+        .chain(&self.recovery)
+        {
             bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bytes.extend_from_slice(part);
         }
@@ -185,6 +193,10 @@ impl TryFrom<File> for Sealed {
         let needs_secret = header.keystore.has_secret();
         if file.version != VERSION
             || file.master_key.len() != MASTER_LEN
+            || file
+                .recovery
+                .as_ref()
+                .is_some_and(|it| it.len() != MASTER_LEN)
             || has_secret != needs_secret
         {
             return Err(Malformed);
@@ -192,8 +204,32 @@ impl TryFrom<File> for Sealed {
         Ok(Self {
             header,
             master: file.master_key,
+            recovery: file.recovery,
             wrapped: file.keys,
         })
+    }
+}
+
+mod hex_or_none {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => hex::serde::serialize(bytes, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| hex::decode(text).map_err(serde::de::Error::custom))
+            .transpose()
     }
 }
 
@@ -219,6 +255,7 @@ mod tests {
                 salt: [3; SALT_LEN],
             },
             master: vec![1; MASTER_LEN],
+            recovery: Some(vec![6; MASTER_LEN]),
             wrapped: Wrapped {
                 boxing: vec![2; 90],
                 signing: vec![3; 90],
@@ -231,6 +268,9 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         assert_eq!(Sealed::parse(&sealed().encode()), Ok(sealed()));
+        let mut without = sealed();
+        without.recovery = None;
+        assert_eq!(Sealed::parse(&without.encode()), Ok(without));
     }
 
     #[test]

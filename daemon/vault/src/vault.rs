@@ -3,6 +3,7 @@
 //! Every call blocks: on the disk, and on Argon2 for a good third of a second. Async callers use `spawn_blocking`.
 
 mod ledger;
+mod recover;
 mod sealing;
 
 use std::io;
@@ -17,12 +18,13 @@ use crate::disk;
 use crate::keys::Keys;
 use crate::keystore::{Keystore, KeystoreError, KeystoreSecret};
 use crate::pin;
+use crate::recovery::RecoveryKey;
 use crate::sealed::{self, Sealed};
 use ledger::Ledger;
-use sealing::{CannotUnseal, SealUnder};
+use sealing::{CannotUnseal, Opened, SealUnder};
 
 pub use crate::cost::KdfCost;
-pub use crate::error::{ChangePinError, UnlockError, VaultError};
+pub use crate::error::{ChangePinError, RecoverError, UnlockError, VaultError};
 pub use crate::pin::PinRefused;
 
 const SEALED_FILE: &str = "keys.sealed";
@@ -74,6 +76,7 @@ impl Vault {
         &self,
         keys: &Keys,
         pin: &str,
+        recovery: Option<&RecoveryKey>,
         rng: &mut impl CryptoRngCore,
     ) -> Result<(), VaultError> {
         let _turn = take_turn();
@@ -91,7 +94,7 @@ impl Vault {
             cost: self.cost,
             pin,
         };
-        let written = sealing::seal(keys, under, rng)
+        let written = sealing::seal(keys, under, recovery, rng)
             .and_then(|sealed| disk::write_new(&self.path(), &sealed.encode()));
         if let Err(error) = written {
             if error.kind() == io::ErrorKind::AlreadyExists {
@@ -109,7 +112,7 @@ impl Vault {
     pub fn unlock(&self, pin: &str, now: &AttemptTime) -> Result<Keys, UnlockError> {
         let _turn = take_turn();
         let (sealed, secret) = self.sealed_and_secret()?;
-        self.evaluate(&sealed, &secret, pin, now)
+        Ok(self.evaluate(&sealed, &secret, pin, now)?.keys)
     }
 
     /// What an attempt made now would meet. Asked once after a reboot, it also starts a running wait again.
@@ -133,7 +136,7 @@ impl Vault {
         Ok(self.ledger.clear()?)
     }
 
-    /// Seals the same keys under another PIN and a new master key. The old PIN is an attempt like any other.
+    /// Seals the same keys under another PIN. The old PIN is an attempt like any other.
     pub fn change_pin(
         &self,
         pin: &str,
@@ -144,15 +147,15 @@ impl Vault {
         let _turn = take_turn();
         self.check_new_pin(new_pin).map_err(VaultError::from)?;
         let (old, secret) = self.sealed_and_secret()?;
-        let keys = self.evaluate(&old, &secret, pin, now)?;
+        let opened = self.evaluate(&old, &secret, pin, now)?;
         let under = SealUnder {
             keystore: old.header.keystore,
-            secret_id: old.header.secret_id,
+            secret_id: old.header.secret_id.clone(),
             secret: &secret,
             cost: self.cost,
             pin: new_pin,
         };
-        sealing::seal(&keys, under, rng)
+        sealing::reseal(old, &opened.master, under, rng)
             .and_then(|sealed| disk::replace(&self.path(), &sealed.encode()))
             .map_err(VaultError::from)?;
         Ok(())
@@ -178,7 +181,7 @@ impl Vault {
         secret: &KeystoreSecret,
         pin: &str,
         now: &AttemptTime,
-    ) -> Result<Keys, UnlockError> {
+    ) -> Result<Opened, UnlockError> {
         let before = self.ledger.read(now)?;
         if let Some(refused) = refused(before.standing(now)) {
             return Err(refused);
@@ -186,9 +189,9 @@ impl Vault {
         let counted = before.clone().and_one_more(now.clone());
         self.ledger.write(&counted)?;
         match sealing::open(sealed, secret, pin) {
-            Ok(keys) => {
+            Ok(opened) => {
                 self.ledger.clear()?;
-                Ok(keys)
+                Ok(opened)
             }
             Err(CannotUnseal::WrongPin) => Err(wrong_pin(counted.standing(now))),
             Err(CannotUnseal::Damaged) => {

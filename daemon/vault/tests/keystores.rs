@@ -42,7 +42,7 @@ fn enrolled(state: &Path, keystore: &Keystore, owner: &str) -> [u8; 32] {
     let keys = Keys::generate(owner.parse().unwrap(), &mut rng);
     // A source of its own, as after any restart.
     vault(state, keystore)
-        .create(&keys, PIN, &mut ChaCha20Rng::from_entropy())
+        .create(&keys, PIN, None, &mut ChaCha20Rng::from_entropy())
         .unwrap();
     *keys.sign_key.expose_seed()
 }
@@ -146,7 +146,7 @@ fn cannot_make(keystore: &Keystore, trouble: KeystoreTrouble) {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let keys = Keys::generate("carol".parse().unwrap(), &mut rng);
     let new = vault(home.path(), keystore);
-    let refused = new.create(&keys, PIN, &mut rng);
+    let refused = new.create(&keys, PIN, None, &mut rng);
     assert_eq!(refused, Err(VaultError::Keystore(trouble)));
     assert!(!new.exists());
 }

@@ -159,7 +159,7 @@ fn a_thousand_schedules_give_no_more_than_ten_guesses_a_day() {
     for schedule in 0..SCHEDULES {
         let home = home();
         vault(home.path())
-            .create(&keys, PASSPHRASE, &mut rng)
+            .create(&keys, PASSPHRASE, None, &mut rng)
             .unwrap();
         let mut machine = Machine::new(home.path());
         for _ in 0..STEPS {

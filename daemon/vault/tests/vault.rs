@@ -55,7 +55,7 @@ impl Home {
         let mut home = Self::new();
         let vault = home.vault();
         let keys = Keys::generate("alice".parse().unwrap(), &mut home.rng);
-        vault.create(&keys, PIN, &mut home.rng).unwrap();
+        vault.create(&keys, PIN, None, &mut home.rng).unwrap();
         (home, vault)
     }
 
@@ -104,7 +104,7 @@ fn sealed_keys_open_with_their_pin_and_for_their_owner() {
     for (vault, pin) in [(home.vault(), PIN), (home.passphrase_vault(), PASSPHRASE)] {
         assert!(!vault.exists());
         assert_eq!(vault.owner().unwrap(), None);
-        vault.create(&keys, pin, &mut home.rng).unwrap();
+        vault.create(&keys, pin, None, &mut home.rng).unwrap();
         let opened = vault.unlock(pin, &at(0)).unwrap();
         assert_eq!(opened.owner, keys.owner);
         assert_eq!(opened.box_key.expose(), keys.box_key.expose());
@@ -117,7 +117,7 @@ fn sealed_keys_open_with_their_pin_and_for_their_owner() {
 fn keys_are_never_overwritten() {
     let (mut home, vault) = Home::enrolled();
     let others = Keys::generate("bob".parse().unwrap(), &mut home.rng);
-    let refused = vault.create(&others, PIN, &mut home.rng);
+    let refused = vault.create(&others, PIN, None, &mut home.rng);
     assert!(matches!(refused, Err(VaultError::Exists)));
     assert_eq!(vault.unlock(PIN, &at(0)).unwrap().owner.as_str(), "alice");
     assert_eq!(files(&home.secrets()).len(), 1);
@@ -127,9 +127,11 @@ fn keys_are_never_overwritten() {
 fn a_pin_that_is_not_allowed_seals_nothing() {
     let mut home = Home::new();
     let keys = Keys::generate("alice".parse().unwrap(), &mut home.rng);
-    let refused = home.vault().create(&keys, "1234", &mut home.rng);
+    let refused = home.vault().create(&keys, "1234", None, &mut home.rng);
     assert_eq!(refused, Err(VaultError::Pin(PinRefused::TooShort)));
-    let refused = home.passphrase_vault().create(&keys, PIN, &mut home.rng);
+    let refused = home
+        .passphrase_vault()
+        .create(&keys, PIN, None, &mut home.rng);
     assert_eq!(refused, Err(VaultError::Pin(PinRefused::TooShort)));
     assert!(files(&home.state()).is_empty() && files(&home.secrets()).is_empty());
 }
@@ -385,7 +387,7 @@ fn two_accounts_share_a_keystore_directory() {
     let state = home.home.path().join("bob");
     let bob = Vault::new(&state, Keystore::File { directory }, KdfCost::for_tests());
     let keys = Keys::generate("bob".parse().unwrap(), &mut home.rng);
-    bob.create(&keys, PIN, &mut home.rng).unwrap();
+    bob.create(&keys, PIN, None, &mut home.rng).unwrap();
     bob.remove().unwrap();
     assert!(alice.unlock(PIN, &at(0)).is_ok());
 }

@@ -104,6 +104,7 @@ impl Ward {
                 profession: "physician".to_owned(),
                 organisation: "Ward 3".to_owned(),
                 pin: Pin::new(PIN.to_owned()),
+                recovery_key: None,
                 replace_existing_installation: false,
             };
             member.client.call::<Enroll>(enroll).await?;

@@ -201,6 +201,7 @@ impl Member {
                 profession: "physician".to_owned(),
                 organisation: "Sandbox Hospital".to_owned(),
                 pin: Pin::new(pin.clone()),
+                recovery_key: None,
                 replace_existing_installation: false,
             })
             .await?;

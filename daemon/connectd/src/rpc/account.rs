@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::rpc::Module;
 use crate::rpc::decode::optional_id;
 use crate::rpc::failure::Failure;
-use crate::rpc::session::to_the_end;
+use crate::rpc::session::{recovery_key, to_the_end};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Enroll, _, _>(module, async |context, _, params| {
@@ -28,7 +28,9 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         })
     })?;
     super::register::<Get, _, _>(module, async |context, _, _| {
-        Ok(shape(&context.session.unlocked()?.account))
+        let unlocked = context.session.unlocked()?;
+        let has_recovery_key = context.session.has_recovery_key().await?;
+        Ok(shape(&unlocked.account, has_recovery_key))
     })
 }
 
@@ -44,6 +46,7 @@ fn request(params: EnrollParams) -> Result<Request, Failure> {
         profession: params.profession,
         organisation: params.organisation,
         pin: Zeroizing::new(params.pin.into_inner()),
+        recovery_key: params.recovery_key.as_ref().map(recovery_key).transpose()?,
         replace_existing_installation: params.replace_existing_installation,
     })
 }
@@ -61,7 +64,7 @@ fn fingerprint(account: &StoredAccount) -> Fingerprint {
     Fingerprint::of(&account.box_key, &account.sign_key, &account.user_id)
 }
 
-fn shape(account: &StoredAccount) -> Account {
+fn shape(account: &StoredAccount, has_recovery_key: bool) -> Account {
     Account {
         user_id: account.user_id.to_string(),
         display_name: account.display_name.clone(),
@@ -74,5 +77,6 @@ fn shape(account: &StoredAccount) -> Account {
         fingerprint: fingerprint(account).to_string(),
         relay_url: account.relay_url.clone(),
         enrolled_ms: account.enrolled_ms,
+        has_recovery_key,
     }
 }

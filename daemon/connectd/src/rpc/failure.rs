@@ -202,5 +202,6 @@ fn from_reason(reason: ServiceReason) -> Reason {
         ServiceReason::NotSupported => Reason::NotSupported,
         ServiceReason::AlreadyEnrolled => Reason::AlreadyEnrolled,
         ServiceReason::Expired => Reason::Expired,
+        ServiceReason::Mismatch => Reason::Mismatch,
     }
 }

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use connect_api::errors::ErrorCode;
-use connect_api::session::{Authenticate, Authenticated, ChangePin, Lock, StateAnswer, Unlock};
+use connect_api::errors::{ErrorCode, Reason};
+use connect_api::recovery;
+use connect_api::session::{
+    Authenticate, Authenticated, ChangePin, Lock, Recover, SetRecoveryKey, StateAnswer, Unlock,
+};
 use connect_service::error::Error;
 use connect_service::{apps, audit};
+use connect_vault::recovery::RecoveryKey;
 use jsonrpsee::core::RegisterMethodError;
 use zeroize::Zeroizing;
 
@@ -39,6 +43,20 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         to_the_end(async move { session.lock().await }).await?;
         Ok(answer(&context))
     })?;
+    super::register::<Recover, _, _>(module, async |context, _, params| {
+        let key = RecoveryKey::from_bytes(&*recovery_key(&params.recovery_key)?);
+        let new_pin = Zeroizing::new(params.new_pin.into_inner());
+        let session = Arc::clone(&context.session);
+        to_the_end(async move { session.recover(key, new_pin).await }).await?;
+        Ok(answer(&context))
+    })?;
+    super::register::<SetRecoveryKey, _, _>(module, async |context, _, params| {
+        let key = RecoveryKey::from_bytes(&*recovery_key(&params.recovery_key)?);
+        let pin = Zeroizing::new(params.pin.into_inner());
+        let session = Arc::clone(&context.session);
+        to_the_end(async move { session.set_recovery_key(pin, key).await }).await?;
+        Ok(answer(&context))
+    })?;
     super::register::<ChangePin, _, _>(module, async |context, _, params| {
         let pin = Zeroizing::new(params.pin.into_inner());
         let new_pin = Zeroizing::new(params.new_pin.into_inner());
@@ -46,6 +64,13 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         to_the_end(async move { session.change_pin(pin, new_pin).await }).await?;
         Ok(answer(&context))
     })
+}
+
+pub(super) fn recovery_key(
+    text: &recovery::RecoveryKey,
+) -> Result<Zeroizing<[u8; RecoveryKey::LEN]>, Failure> {
+    let malformed = || Failure::invalid("recovery_key", Reason::Malformed);
+    text.bytes().ok_or_else(malformed)
 }
 
 /// A change of the session goes on when its caller leaves or runs out of time: half a change would be no state at all.

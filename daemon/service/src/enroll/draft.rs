@@ -10,11 +10,11 @@ use connect_store::database::Store;
 use connect_store::enrollment;
 use connect_vault::keys::Keys;
 use connect_vault::vault::Vault;
-use zeroize::Zeroizing;
 
 use super::Request;
 use crate::error::Error;
 use crate::pin::from_vault;
+use crate::recover;
 use crate::session::{DATABASE, Session, open_vault};
 
 /// Keys and a database that the relay may not know yet.
@@ -44,6 +44,11 @@ pub(super) async fn resume(
     };
     if keys.owner != request.user_id {
         return Ok(None);
+    }
+    // Whoever asks again may show another one than the first time.
+    if let Some(key) = request.recovery_key() {
+        let vault = session.vault(dir);
+        recover::set(vault, request.pin.clone(), key, session.chance.clone()).await?;
     }
     let path = dir.join(DATABASE);
     let is_there = path
@@ -83,7 +88,7 @@ pub(super) async fn begin(
     create_private_dir(dir)?;
     let mut rng = session.chance.clone();
     let keys = Keys::generate(request.user_id.clone(), &mut rng);
-    let keys = seal_keys(session.vault(dir), keys, request.pin.clone(), rng.clone()).await?;
+    let keys = seal_keys(session.vault(dir), keys, request, rng.clone()).await?;
     let key = DatabaseKey::from_bytes(keys.database_key.expose());
     let store = Store::create(&dir.join(DATABASE), key).await?;
     let bundle = Bundle {
@@ -128,12 +133,13 @@ pub(super) async fn keep(draft: &Draft) -> Result<(), Error> {
 async fn seal_keys(
     vault: Vault,
     keys: Keys,
-    pin: Zeroizing<String>,
+    request: &Request,
     mut rng: crate::chance::Chance,
 ) -> Result<Keys, Error> {
+    let (pin, recovery) = (request.pin.clone(), request.recovery_key());
     let sealed = tokio::task::spawn_blocking(move || {
         vault
-            .create(&keys, &pin, &mut rng)
+            .create(&keys, &pin, recovery.as_ref(), &mut rng)
             .map(|()| keys)
             .map_err(|error| from_vault(error, "pin"))
     });

@@ -3,9 +3,10 @@
 use std::io;
 
 use connect_core::boxes::CannotOpen;
-use connect_core::secret::{BoxSecretKey, DatabaseKey, LocalFileKey, MasterKey};
+use connect_core::secret::{BoxSecretKey, DatabaseKey, LocalFileKey, MasterKey, UnlockKey};
 use connect_core::secretbox;
 use connect_core::wrap::{KeyPurpose, unwrap, wrap};
+use connect_proto::ids::UserId;
 use connect_proto::sign::SignSecretKey;
 use rand_core::CryptoRngCore;
 
@@ -13,6 +14,7 @@ use crate::cost::KdfCost;
 use crate::kdf::{self, CannotDerive};
 use crate::keys::Keys;
 use crate::keystore::{KeystoreKind, KeystoreSecret, SecretId};
+use crate::recovery::RecoveryKey;
 use crate::sealed::{Header, SALT_LEN, Sealed, Wrapped};
 
 /// What keys are sealed under.
@@ -24,29 +26,73 @@ pub(super) struct SealUnder<'a> {
     pub(super) pin: &'a str,
 }
 
-/// Seals under a new salt and a new master key.
+/// What an opened file gives.
+pub(super) struct Opened {
+    /// It stays the same for as long as the account does: the recovery key's box holds it too.
+    pub(super) master: MasterKey,
+    pub(super) keys: Keys,
+}
+
+/// Seals a new account's keys.
 pub(super) fn seal(
     keys: &Keys,
     under: SealUnder<'_>,
+    recovery: Option<&RecoveryKey>,
     rng: &mut impl CryptoRngCore,
 ) -> io::Result<Sealed> {
+    let master = MasterKey::generate(rng);
+    let (header, boxed) = seal_master(&master, &keys.owner, under, rng)?;
+    Ok(Sealed {
+        header,
+        master: boxed,
+        recovery: recovery.map(|key| seal_for_recovery(&master, &keys.owner, key, rng)),
+        wrapped: wrap_all(&master, keys, rng),
+    })
+}
+
+/// The same keys and the same recovery under another PIN or keystore, with a new salt.
+pub(super) fn reseal(
+    old: Sealed,
+    master: &MasterKey,
+    under: SealUnder<'_>,
+    rng: &mut impl CryptoRngCore,
+) -> io::Result<Sealed> {
+    let (header, boxed) = seal_master(master, &old.header.owner, under, rng)?;
+    Ok(Sealed {
+        header,
+        master: boxed,
+        ..old
+    })
+}
+
+fn seal_master(
+    master: &MasterKey,
+    owner: &UserId,
+    under: SealUnder<'_>,
+    rng: &mut impl CryptoRngCore,
+) -> io::Result<(Header, Vec<u8>)> {
     let mut salt = [0; SALT_LEN];
     rng.fill_bytes(&mut salt);
     let header = Header {
         keystore: under.keystore,
         secret_id: under.secret_id,
-        owner: keys.owner.clone(),
+        owner: owner.clone(),
         cost: under.cost,
         salt,
     };
     let unlock_key = kdf::unlock_key(&header, under.secret, under.pin)
         .map_err(|CannotDerive| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    let master = MasterKey::generate(rng);
-    Ok(Sealed {
-        header,
-        master: secretbox::seal(&unlock_key, master.expose(), rng),
-        wrapped: wrap_all(&master, keys, rng),
-    })
+    let boxed = secretbox::seal(&unlock_key, master.expose(), rng);
+    Ok((header, boxed))
+}
+
+pub(super) fn seal_for_recovery(
+    master: &MasterKey,
+    owner: &UserId,
+    key: &RecoveryKey,
+    rng: &mut impl CryptoRngCore,
+) -> Vec<u8> {
+    secretbox::seal(&key.unlock_key(owner), master.expose(), rng)
 }
 
 /// Why a sealed file does not give its keys.
@@ -63,16 +109,27 @@ pub(super) fn open(
     sealed: &Sealed,
     secret: &KeystoreSecret,
     pin: &str,
-) -> Result<Keys, CannotUnseal> {
+) -> Result<Opened, CannotUnseal> {
     let unlock_key = kdf::unlock_key(&sealed.header, secret, pin)
         .map_err(|CannotDerive| CannotUnseal::OutOfMemory)?;
-    let master = secretbox::open(&unlock_key, &sealed.master)
-        .map_err(|CannotOpen| CannotUnseal::WrongPin)?;
+    open_with(&unlock_key, &sealed.master, sealed)
+}
+
+/// `WrongPin` where it is another account's recovery key, or the account has none.
+pub(super) fn open_by_recovery(sealed: &Sealed, key: &RecoveryKey) -> Result<Opened, CannotUnseal> {
+    let boxed = sealed.recovery.as_ref().ok_or(CannotUnseal::WrongPin)?;
+    open_with(&key.unlock_key(&sealed.header.owner), boxed, sealed)
+}
+
+fn open_with(key: &UnlockKey, boxed: &[u8], sealed: &Sealed) -> Result<Opened, CannotUnseal> {
+    let master = secretbox::open(key, boxed).map_err(|CannotOpen| CannotUnseal::WrongPin)?;
     let master = master
         .as_slice()
         .try_into()
         .map_err(|_| CannotUnseal::Damaged)?;
-    unwrap_all(&MasterKey::from_bytes(master), sealed).map_err(|CannotOpen| CannotUnseal::Damaged)
+    let master = MasterKey::from_bytes(master);
+    let keys = unwrap_all(&master, sealed).map_err(|CannotOpen| CannotUnseal::Damaged)?;
+    Ok(Opened { master, keys })
 }
 
 fn wrap_all(master: &MasterKey, keys: &Keys, rng: &mut impl CryptoRngCore) -> Wrapped {
@@ -120,11 +177,12 @@ mod tests {
             cost: KdfCost::for_tests(),
             pin: PIN,
         };
-        seal(&keys, under, &mut rng).unwrap()
+        let recovery = RecoveryKey::from_bytes(&[9; RecoveryKey::LEN]);
+        seal(&keys, under, Some(&recovery), &mut rng).unwrap()
     }
 
     fn opened(sealed: &Sealed, pin: &str) -> Result<Keys, CannotUnseal> {
-        open(sealed, &KeystoreSecret::none(), pin)
+        open(sealed, &KeystoreSecret::none(), pin).map(|opened| opened.keys)
     }
 
     #[test]
@@ -152,6 +210,24 @@ mod tests {
         let mut other_salt = whole;
         other_salt.header.salt[0] ^= 1;
         assert_eq!(wrong(&other_salt, PIN), CannotUnseal::WrongPin);
+    }
+
+    #[test]
+    fn the_recovery_key_opens_what_it_was_made_for() {
+        let recovered = |sealed: &Sealed, byte| {
+            let key = RecoveryKey::from_bytes(&[byte; RecoveryKey::LEN]);
+            open_by_recovery(sealed, &key).map(|opened| *opened.keys.database_key.expose())
+        };
+        let whole = sealed(1);
+        let expected = *opened(&whole, PIN).unwrap().database_key.expose();
+        assert_eq!(recovered(&whole, 9), Ok(expected));
+        assert_eq!(recovered(&whole, 8), Err(CannotUnseal::WrongPin));
+        let mut other_owner = whole.clone();
+        other_owner.header.owner = "mallory".parse().unwrap();
+        assert_eq!(recovered(&other_owner, 9), Err(CannotUnseal::WrongPin));
+        let mut without = whole;
+        without.recovery = None;
+        assert_eq!(recovered(&without, 9), Err(CannotUnseal::WrongPin));
     }
 
     #[test]

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use connect_api::account::{self, EnrollParams, EnrollmentCode};
+use connect_api::recovery::RecoveryKey;
+use rand_core::OsRng;
+use serde::Serialize;
 
+use crate::commands::recovery;
 use crate::context::Context;
 use crate::error::Error;
 use crate::secret::{self, PinSource};
@@ -58,6 +62,9 @@ pub(crate) struct Enroll {
     /// Revoke the installation that the user has elsewhere, or had here.
     #[arg(long)]
     replace_existing_installation: bool,
+    /// Make no recovery key. Without one, a forgotten PIN ends the account.
+    #[arg(long)]
+    no_recovery_key: bool,
     #[command(flatten)]
     pin: PinSource,
 }
@@ -66,6 +73,14 @@ impl fmt::Debug for Enroll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Enroll(..)")
     }
+}
+
+#[derive(Serialize)]
+struct Made {
+    #[serde(flatten)]
+    enrolled: account::Enrolled,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_key: Option<String>,
 }
 
 pub(crate) async fn run(args: Enroll, context: &Context) -> Result<(), Error> {
@@ -88,6 +103,7 @@ pub(crate) async fn run(args: Enroll, context: &Context) -> Result<(), Error> {
         Some(path) => Some(input::read(path)?.as_str().to_owned()),
         None => None,
     };
+    let recovery_key = (!args.no_recovery_key).then(|| RecoveryKey::generate(&mut OsRng));
     let params = EnrollParams {
         relay_url: args.relay,
         relay_pins: args.relay_pins,
@@ -98,16 +114,24 @@ pub(crate) async fn run(args: Enroll, context: &Context) -> Result<(), Error> {
         profession: args.profession,
         organisation: args.organisation,
         pin: args.pin.choose(&context.out)?,
+        recovery_key: recovery_key.clone(),
         replace_existing_installation: args.replace_existing_installation,
     };
     let enrolled = context.call::<account::Enroll>(params).await?;
-    context.out.answer(&enrolled, || {
-        table::pairs(
-            &context.out,
-            &[
-                ("user", escape::line(&enrolled.user_id)),
-                ("fingerprint", escape::line(&enrolled.fingerprint)),
-            ],
-        )
-    })
+    let made = Made {
+        enrolled,
+        recovery_key: recovery_key.as_ref().map(|key| key.expose().to_string()),
+    };
+    context.out.answer(&made, || {
+        let mut rows = vec![
+            ("user", escape::line(&made.enrolled.user_id)),
+            ("fingerprint", escape::line(&made.enrolled.fingerprint)),
+        ];
+        rows.extend(made.recovery_key.clone().map(|key| ("recovery key", key)));
+        table::pairs(&context.out, &rows)
+    })?;
+    if made.recovery_key.is_some() {
+        context.out.warn(recovery::KEEP_IT);
+    }
+    Ok(())
 }

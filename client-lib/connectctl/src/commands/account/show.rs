@@ -28,10 +28,19 @@ pub(crate) async fn run(_: Show, context: &Context) -> Result<(), Error> {
                 ("fingerprint", escape::line(&account.fingerprint)),
                 ("relay", escape::line(&account.relay_url)),
                 ("enrolled", time::local(account.enrolled_ms)),
+                ("recovery key", recovery_key(account.has_recovery_key)),
                 ("installation", escape::line(&account.installation_id)),
                 ("box key", escape::line(&account.box_key_id)),
                 ("sign key", escape::line(&account.sign_key_id)),
             ],
         )
     })
+}
+
+fn recovery_key(is_set: bool) -> String {
+    if is_set {
+        "set".to_owned()
+    } else {
+        "none: run connectctl recovery-key".to_owned()
+    }
 }
