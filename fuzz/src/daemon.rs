@@ -16,7 +16,7 @@ use connect_store::database::Store;
 use connect_vault::keys::Keys;
 use connect_vault::keystore::Keystore;
 use connect_vault::vault::{KdfCost, Vault};
-use connectd::config::Config;
+use connectd::config::{Config, SessionConfig};
 use connectd::lifecycle::{self, Daemon};
 use connectd::limits::Limits;
 use rand_chacha::ChaCha20Rng;
@@ -68,6 +68,7 @@ impl House {
                 keystore: Keystore::Passphrase,
                 owner_uids: Vec::new(),
                 audience: Audience::User,
+                session: SessionConfig::default(),
                 limits: Limits {
                     line_in: LINE_IN,
                     sends_per_second: 1_000_000,

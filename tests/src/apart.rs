@@ -79,6 +79,12 @@ impl Apart {
         self.environment.push((name, value.into()));
     }
 
+    /// More of a configuration, from the next process on.
+    pub fn is_configured(&mut self, more: &str) -> Result<()> {
+        let config = std::fs::read_to_string(&self.config)?;
+        Ok(std::fs::write(&self.config, config + more)?)
+    }
+
     /// Of the process that runs.
     pub fn id(&self) -> u32 {
         self.process.as_ref().map_or(0, Process::id)

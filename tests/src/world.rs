@@ -26,7 +26,7 @@ use connect_service::clock::Clock;
 use connect_service::upkeep;
 use connect_store::database::Store;
 use connect_vault::vault::KdfCost;
-use connectd::config::Config;
+use connectd::config::{Config, SessionConfig};
 use connectd::lifecycle::{self, Daemon};
 use connectd::limits::Limits;
 use tempfile::TempDir;
@@ -187,6 +187,7 @@ impl World {
             endpoint,
             state_dir,
             audience,
+            session: SessionConfig::default(),
             limits,
             clock,
             hand,
@@ -247,6 +248,8 @@ pub struct Person {
     pub endpoint: Endpoint,
     pub state_dir: PathBuf,
     audience: Audience,
+    /// Counts from the next start on.
+    pub session: SessionConfig,
     limits: Limits,
     clock: Clock,
     hand: Arc<AtomicU64>,
@@ -260,6 +263,7 @@ impl Person {
             keystore: at_rest::keystore(&self.state_dir),
             owner_uids: Vec::new(),
             audience: self.audience,
+            session: self.session.clone(),
             limits: self.limits.clone(),
         };
         let clock = self.clock.clone();

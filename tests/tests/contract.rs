@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use connect_api::errors::ErrorCode;
 use connect_api::openrpc;
+use connect_api::recovery::RecoveryKey;
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
-use connect_service::session::{Config, Session};
+use connect_service::session::{Config, Locking, Session};
 use connect_tests::raw::Raw;
 use connect_tests::schema::Schemas;
 use connect_tests::world::{PIN, World};
@@ -16,6 +17,7 @@ use connect_vault::keystore::Keystore;
 use connect_vault::vault::KdfCost;
 use connectd::limits::Limits;
 use connectd::rpc::context::Context;
+use rand_core::OsRng;
 use serde_json::{Value, json};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -107,7 +109,7 @@ async fn every_method_of_the_table_is_registered_and_no_other() -> Result<()> {
         state_dir: dir.path().to_owned(),
         keystore: Keystore::Passphrase,
         kdf_cost: KdfCost::for_tests(),
-        idle_lock_ms: None,
+        locking: Locking::default(),
     };
     let session = Arc::new(Session::new(config, Clock::system(), Chance::system()));
     let context = Context::new(session, Limits::default(), Vec::new(), 0);
@@ -219,6 +221,16 @@ async fn lock_and_follow(reader: &mut Reader) -> Result<()> {
         .await?;
     let same = json!({"pin": PIN, "new_pin": PIN});
     reader.call("session.change_pin", same).await?;
+    let key = RecoveryKey::generate(&mut OsRng);
+    let first = json!({"pin": PIN, "recovery_key": key.expose().as_str()});
+    reader.call("session.set_recovery_key", first).await?;
+    reader.call("session.lock", json!({})).await?;
+    let mistyped = json!({"recovery_key": "recover1", "new_pin": PIN});
+    reader
+        .refused("session.recover", mistyped, "invalid")
+        .await?;
+    let forgotten = json!({"recovery_key": key.expose().as_str(), "new_pin": PIN});
+    reader.call("session.recover", forgotten).await?;
     reader
         .refused("contacts.get", json!({"user_id": "nobody"}), "not_found")
         .await?;

@@ -11,7 +11,7 @@ use connect_service::chance::Chance;
 use connect_service::clock::Clock;
 use connect_service::enroll::{self, enroll};
 use connect_service::send::{self, send};
-use connect_service::session::{Config, Session};
+use connect_service::session::{Config, Locking, Session};
 use connect_service::{contacts, events};
 use connect_store::conversations::Conversation;
 use connect_tests::world::World;
@@ -29,7 +29,7 @@ async fn session(world: &World, name: &str) -> Result<Arc<Session>> {
         },
         state_dir,
         kdf_cost: KdfCost::for_tests(),
-        idle_lock_ms: None,
+        locking: Locking::default(),
     };
     let session = Arc::new(Session::new(config, Clock::system(), Chance::system()));
     let params = world.enrollment(name).await?;

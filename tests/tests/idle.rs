@@ -2,8 +2,10 @@
 
 use anyhow::{Context as _, Result};
 use connect_api::account::Enroll;
+use connect_api::messages::MessageState;
 use connect_tests::raw::{Raw, outcome};
 use connect_tests::world::{PIN, Person, World, unhurried};
+use connectd::config::WhenIdle;
 use connectd::limits::Limits;
 use serde_json::json;
 
@@ -131,4 +133,79 @@ async fn sees(following: &mut Raw, wanted: &str) -> Result<()> {
             return Ok(());
         }
     }
+}
+
+/// Enrolled, and covered instead of wiped after ten minutes.
+async fn covered_when_idle(world: &World) -> Result<Person> {
+    let mut alice = person(world, "alice", LIMIT_MS / 1000).await?;
+    alice.session.when_idle = WhenIdle::Cover;
+    alice.restart().await?;
+    Ok(alice)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_covered_session_shuts_callers_out_and_goes_on_syncing() -> Result<()> {
+    let world = World::new().await?;
+    let alice = covered_when_idle(&world).await?;
+    let bob = world.person("bob").await?;
+    bob.adds(&alice).await?;
+    let mut following = raw(&alice).await?;
+    following
+        .call("events.subscribe", json!({"after": 0}))
+        .await?;
+    sees(&mut following, "session_unlocked").await?;
+    world.advance(LIMIT_MS);
+    let mut raw = raw(&alice).await?;
+    let health = raw.call("system.health", json!({})).await?;
+    assert_eq!(health["result"]["state"], "locked");
+    assert_eq!(health["result"]["session"]["keys_in_memory"], true);
+    sees(&mut following, "session_locked").await?;
+
+    // It arrives, is acknowledged and told to its sender, and nobody here is shown anything of it.
+    let sent = bob.writes(&alice, "anyone there?").await?;
+    bob.sees_state(&sent, MessageState::Delivered).await?;
+    for closed in [
+        "account.get",
+        "events.list",
+        "messages.search",
+        "audit.verify",
+    ] {
+        let params = match closed {
+            "messages.search" => json!({"query": "anyone"}),
+            _ => json!({}),
+        };
+        assert_eq!(raw.outcome(closed, params).await?, "locked", "{closed}");
+    }
+    let wrong = raw.call("session.unlock", json!({"pin": "29572"})).await?;
+    assert_eq!(wrong["error"]["data"]["attempts_left"], 8);
+    assert_eq!(raw.outcome("account.get", json!({})).await?, "locked");
+
+    let unlocked = raw.call("session.unlock", json!({"pin": PIN})).await?;
+    assert_eq!(unlocked["result"]["state"], "unlocked");
+    // In order, and not before.
+    let mut kinds = Vec::new();
+    while kinds.last().is_none_or(|kind| kind != "session_unlocked") {
+        let line = following.line().await?.context("a line")?;
+        let kind = line["params"]["result"]["type"].as_str();
+        kinds.push(kind.unwrap_or_default().to_owned());
+    }
+    assert!(kinds.contains(&"message_received".to_owned()), "{kinds:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explicit_lock_wipes_a_covered_session_too() -> Result<()> {
+    let world = World::new().await?;
+    let alice = covered_when_idle(&world).await?;
+    world.advance(LIMIT_MS);
+    let mut raw = raw(&alice).await?;
+    assert_eq!(raw.outcome("account.get", json!({})).await?, "locked");
+    assert_eq!(raw.outcome("session.lock", json!({})).await?, "ok");
+    let health = raw.call("system.health", json!({})).await?;
+    assert_eq!(health["result"]["session"]["keys_in_memory"], false);
+    let unlocked = raw.call("session.unlock", json!({"pin": PIN})).await?;
+    assert_eq!(unlocked["result"]["state"], "unlocked");
+    let verdict = raw.call("audit.verify", json!({})).await?;
+    assert_eq!(verdict["result"]["intact"], true);
+    Ok(())
 }

@@ -54,6 +54,22 @@ pub struct Health {
     /// Told since the disk is watched: an older daemon says nothing of it.
     #[serde(default)]
     pub storage: StorageHealth,
+    /// An older daemon says nothing of it.
+    #[serde(default)]
+    pub session: SessionHealth,
+}
+
+/// How the keys are opened and closed here.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionHealth {
+    /// The keys are in memory and sync goes on; also where `state` is `locked`, for a session whose callers alone are shut out.
+    pub keys_in_memory: bool,
+    /// The daemon unlocks by itself when it starts: whoever starts it has what opens the keys.
+    pub unattended: bool,
+    /// Seconds without an interactive call after which it locks; null: never.
+    pub idle_lock_s: Option<u64>,
+    /// What it does then: false wipes the keys, true shuts callers out and goes on syncing.
+    pub covers: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,10 +9,14 @@ use connect_vault::keystore::{Keystore, KeystoreKind, UnknownKeystore};
 use serde::Deserialize;
 
 use crate::config::keystore::KeystoreSection;
+use crate::config::session::SessionSection;
 use crate::limits::Limits;
 use crate::places;
 
 mod keystore;
+mod session;
+
+pub use session::{SessionConfig, WhenIdle};
 
 const MAX_FILE: u64 = 1 << 20;
 
@@ -23,6 +27,7 @@ struct File {
     socket: Option<PathBuf>,
     keystore: KeystoreSection,
     access: AccessSection,
+    session: SessionSection,
     limits: Limits,
 }
 
@@ -42,6 +47,7 @@ pub struct Config {
     pub keystore: Keystore,
     pub owner_uids: Vec<u32>,
     pub audience: Audience,
+    pub session: SessionConfig,
     pub limits: Limits,
 }
 
@@ -67,6 +73,12 @@ pub enum ConfigError {
     },
     #[error("limits.{0} has a value that the daemon cannot work with")]
     Limit(&'static str),
+    #[error(
+        "session.unattended_pin names a credential, and there is no $CREDENTIALS_DIRECTORY: add LoadCredentialEncrypted= to the unit, or name a file by its absolute path"
+    )]
+    NoCredentials,
+    #[error("session.unattended_pin is the name of a credential or an absolute path")]
+    UnattendedPin,
     #[error("there is no default for {0} here: give {1}")]
     NoDefault(&'static str, &'static str),
 }
@@ -94,7 +106,9 @@ pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
     if let Some(name) = file.limits.unusable() {
         return Err(ConfigError::Limit(name));
     }
-    let keystore = file.keystore.choose(&state_dir, &places::service())?;
+    let service = places::service();
+    let keystore = file.keystore.choose(&state_dir, &service)?;
+    let session = file.session.settle(&service)?;
     Ok(Config {
         state_dir,
         endpoint,
@@ -105,6 +119,7 @@ pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
         } else {
             Audience::User
         },
+        session,
         limits: file.limits,
     })
 }

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod offline;
 pub mod places;
 pub mod rpc;
+mod unattended;
 
 mod accept;
 mod connection;

@@ -9,17 +9,17 @@ use connect_service::chance::Chance;
 use connect_service::clock::Clock;
 use connect_service::error::Error;
 use connect_service::idle;
-use connect_service::session::{self, Phase, Session};
+use connect_service::session::{self, Locking, Phase, Session};
 use connect_vault::keystore::KeystoreError;
 use connect_vault::vault::KdfCost;
 use rand_core::RngCore as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, WhenIdle};
 use crate::instance::{Instance, InstanceError};
 use crate::rpc::context::Context;
-use crate::{accept, rpc};
+use crate::{accept, rpc, unattended};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -57,13 +57,14 @@ pub async fn start(
 ) -> Result<Daemon, StartError> {
     config.keystore.check_given()?;
     let instance = Instance::take(&config.state_dir)?;
+    let locking = locking(&config);
     let first_ref = chance.next_u64();
     let session = Arc::new(Session::new(
         session::Config {
             state_dir: config.state_dir,
             keystore: config.keystore,
             kdf_cost,
-            idle_lock_ms: config.limits.idle_lock_ms(),
+            locking,
         },
         clock,
         chance,
@@ -85,6 +86,9 @@ pub async fn start(
     let tasks = TaskTracker::new();
     tasks.spawn(accept::run(listener, context, methods, ending.clone()));
     tasks.spawn(idle::run(Arc::clone(&session), ending.clone()));
+    if let Some(path) = config.session.unattended_pin {
+        tasks.spawn(unattended::unlock(Arc::clone(&session), path));
+    }
     tasks.close();
     Ok(Daemon {
         endpoint: config.endpoint,
@@ -95,6 +99,20 @@ pub async fn start(
     })
 }
 
+/// A session that nobody would unlock again is not wiped for want of use.
+fn locking(config: &Config) -> Locking {
+    let covers = config.session.when_idle == WhenIdle::Cover;
+    let unattended = config.session.unattended_pin.is_some();
+    Locking {
+        idle_lock_ms: config
+            .limits
+            .idle_lock_ms()
+            .filter(|_| covers || !unattended),
+        covers,
+        unattended,
+    }
+}
+
 /// An administrator gives the owner of a state directory the attempts back, while no daemon runs on it (D23).
 pub fn reset_attempts(config: Config) -> Result<(), StartError> {
     let state_dir = config.state_dir.clone();
@@ -102,7 +120,7 @@ pub fn reset_attempts(config: Config) -> Result<(), StartError> {
         state_dir: config.state_dir,
         keystore: config.keystore,
         kdf_cost: KdfCost::production(),
-        idle_lock_ms: None,
+        locking: Locking::default(),
     };
     let session = Session::new(config, Clock::system(), Chance::system());
     // An administrator makes no directory or lock that the daemon's user could not open later.

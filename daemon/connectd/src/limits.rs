@@ -120,9 +120,11 @@ impl Limits {
     /// Unlocking derives a key, and enrolling waits for the relay as well.
     pub fn call(&self, method: &str) -> Duration {
         match method {
-            "session.unlock" | "session.change_pin" | "account.enroll" => {
-                Duration::from_secs(self.unlock_s)
-            }
+            "session.unlock"
+            | "session.change_pin"
+            | "session.recover"
+            | "session.set_recovery_key"
+            | "account.enroll" => Duration::from_secs(self.unlock_s),
             _ => Duration::from_secs(self.call_s),
         }
     }

@@ -4,7 +4,7 @@ use connect_api::audit::Verdict;
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
 use connect_service::error::Error;
-use connect_service::session::{self, Session};
+use connect_service::session::{self, Locking, Session};
 use connect_vault::vault::KdfCost;
 use zeroize::Zeroizing;
 
@@ -29,7 +29,7 @@ pub async fn verify_audit(
     let instance = Instance::take(&config.state_dir)?;
     let config = session::Config {
         state_dir: config.state_dir,
-        idle_lock_ms: None,
+        locking: Locking::default(),
         keystore: config.keystore,
         kdf_cost,
     };

@@ -204,7 +204,7 @@ async fn finish(
     pass(Point::BeforeAccountRename)?;
     rename(dir, &account_dir)?;
     // From here on the account is there, whatever comes in between.
-    session.is_locked_from_now_on();
+    session.is_now(Phase::Locked);
     sync(session.state_dir())?;
     pass(Point::AfterAccountRename)?;
     // The request stays until the rename is done: a crash before it starts over with the same keys.

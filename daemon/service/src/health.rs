@@ -2,7 +2,7 @@
 
 use connect_store::condition::State;
 
-use crate::session::{Phase, Session};
+use crate::session::Session;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Health {
@@ -15,11 +15,13 @@ pub struct Health {
     pub quarantined: u64,
     pub last_event_id: u64,
     pub storage: State,
+    /// The keys are in memory, also where callers are shut out.
+    pub keys_in_memory: bool,
 }
 
-/// All zero while there is no open session.
+/// All zero while no session is at work.
 pub fn health(session: &Session) -> Health {
-    let Phase::Unlocked(unlocked) = session.phase() else {
+    let Some(unlocked) = session.at_work() else {
         return Health::default();
     };
     let counters = &unlocked.counters;
@@ -32,6 +34,7 @@ pub fn health(session: &Session) -> Health {
         missing: counters.missing(),
         quarantined: counters.quarantined(),
         last_event_id: unlocked.newest_event(),
+        keys_in_memory: true,
         storage: unlocked.store.condition().state(),
     }
 }

@@ -1,4 +1,4 @@
-//! The idle lock: after a while without an interactive call the keys are wiped (§10.2, D23). Sync does not extend it.
+//! The idle lock: after a while without an interactive call the keys are wiped, or covered (§10.2, D23). Sync does not extend it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::session::{Phase, Session};
+use crate::session::{Locking, Phase, Session};
 
 /// The wall clock may leap, and the host may have slept: it is looked at this often while a session is open.
 const LOOK: Duration = Duration::from_secs(30);
@@ -15,6 +15,10 @@ const LOOK: Duration = Duration::from_secs(30);
 const REST: Duration = Duration::from_secs(1);
 
 impl Session {
+    pub fn locking(&self) -> Locking {
+        self.config.locking
+    }
+
     /// Someone uses the open session.
     pub fn note_use(&self) {
         self.last_use_ms
@@ -30,14 +34,18 @@ impl Session {
     pub async fn lock_if_idle(&self) -> Result<(), Error> {
         if self.is_idle() {
             tracing::info!("nobody used the session: it is locked");
-            self.lock().await?;
+            if self.config.locking.covers {
+                self.cover().await?;
+            } else {
+                self.lock().await?;
+            }
         }
         Ok(())
     }
 
     /// Until the session is locked; `None` where it is not open, or stays so.
     fn idle_left(&self) -> Option<Duration> {
-        let limit_ms = self.config.idle_lock_ms?;
+        let limit_ms = self.config.locking.idle_lock_ms?;
         if !matches!(self.phase(), Phase::Unlocked(_)) {
             return None;
         }

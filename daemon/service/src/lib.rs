@@ -7,6 +7,7 @@ pub mod chance;
 pub mod clock;
 pub mod contacts;
 pub mod counters;
+pub mod cover;
 pub mod directory;
 pub mod doors;
 pub mod enroll;

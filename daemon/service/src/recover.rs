@@ -16,7 +16,7 @@ impl Session {
         let _turn = self.changing.lock().await;
         let phase = self.phase();
         match phase {
-            Phase::Locked | Phase::Unlocked(_) => {}
+            Phase::Locked | Phase::Covered { .. } | Phase::Unlocked(_) => {}
             Phase::Unenrolled => return Err(Error::NotEnrolled),
             Phase::Revoked => return Err(Error::Revoked),
         }
@@ -33,8 +33,8 @@ impl Session {
             .await
             .map_err(|_| Error::Internal("recovery ended early"))??;
         match phase {
-            Phase::Locked => self.enter(keys, &dir).await,
-            _ => Ok(()),
+            Phase::Unlocked(_) => Ok(()),
+            _ => self.let_in(keys).await,
         }
     }
 

@@ -46,8 +46,18 @@ pub struct Config {
     pub state_dir: PathBuf,
     pub keystore: Keystore,
     pub kdf_cost: KdfCost,
-    /// After so long without an interactive call the session is locked (D23); `None`: it stays open.
+    pub locking: Locking,
+}
+
+/// When and how far a session locks by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Locking {
+    /// After so long without an interactive call (D23); `None`: it stays open.
     pub idle_lock_ms: Option<u64>,
+    /// Then it is covered: locked for its callers, while keys stay and sync goes on. Otherwise the keys are wiped.
+    pub covers: bool,
+    /// Something else than a caller unlocks it when the daemon starts.
+    pub unattended: bool,
 }
 
 /// The state of the daemon, with what an unlocked one can be asked.
@@ -56,6 +66,12 @@ pub enum Phase {
     Unenrolled,
     Locked,
     Unlocked(Arc<Unlocked>),
+    /// Locked for its callers; the keys are in memory and sync goes on. Who followed the events has read them up to
+    /// `last_event`, which tells of the lock.
+    Covered {
+        unlocked: Arc<Unlocked>,
+        last_event: u64,
+    },
     Revoked,
 }
 
@@ -123,9 +139,19 @@ impl Session {
     pub fn unlocked(&self) -> Result<Arc<Unlocked>, Error> {
         match &*self.phase.borrow() {
             Phase::Unlocked(unlocked) => Ok(Arc::clone(unlocked)),
-            Phase::Locked => Err(Error::Locked),
+            Phase::Locked | Phase::Covered { .. } => Err(Error::Locked),
             Phase::Unenrolled => Err(Error::NotEnrolled),
             Phase::Revoked => Err(Error::Revoked),
+        }
+    }
+
+    /// The session that is at work, whether or not its callers are let in.
+    pub(crate) fn at_work(&self) -> Option<Arc<Unlocked>> {
+        match &*self.phase.borrow() {
+            Phase::Unlocked(unlocked) | Phase::Covered { unlocked, .. } => {
+                Some(Arc::clone(unlocked))
+            }
+            Phase::Locked | Phase::Unenrolled | Phase::Revoked => None,
         }
     }
 
@@ -138,7 +164,7 @@ impl Session {
 
     /// A call has ended: it is entered in the audit log, unless what it wrote was entered with it.
     pub fn note_act(&self, act: &Act, outcome: &str) {
-        let unlocked = self.unlocked().ok();
+        let unlocked = self.at_work();
         let now_ms = self.clock.now_ms();
         audit::note(&self.pending, unlocked.as_deref(), act, outcome, now_ms);
     }
@@ -149,11 +175,11 @@ impl Session {
             Phase::Unlocked(_) => return Ok(()),
             Phase::Unenrolled => return Err(Error::NotEnrolled),
             Phase::Revoked => return Err(Error::Revoked),
-            Phase::Locked => {}
+            Phase::Locked | Phase::Covered { .. } => {}
         }
         let dir = self.account_dir();
         let keys = open_vault(self.vault(&dir), pin).await?;
-        self.enter(keys, &dir).await
+        self.let_in(keys).await
     }
 
     /// Checks the audit log as it lies there: no session begins, and nothing is sent or received.
@@ -174,13 +200,15 @@ impl Session {
     /// Wipes the keys and closes the database, once what is under way has ended.
     pub async fn lock(&self) -> Result<(), Error> {
         let _turn = self.changing.lock().await;
-        let unlocked = match self.unlocked() {
-            Ok(unlocked) => unlocked,
-            Err(Error::Locked) => return Ok(()),
-            Err(error) => return Err(error),
+        let (unlocked, is_told) = match self.phase() {
+            Phase::Unlocked(unlocked) => (unlocked, false),
+            Phase::Covered { unlocked, .. } => (unlocked, true),
+            Phase::Locked => return Ok(()),
+            Phase::Unenrolled => return Err(Error::NotEnrolled),
+            Phase::Revoked => return Err(Error::Revoked),
         };
         // A disk that takes no event must not keep the keys in memory.
-        if let Err(error) = note_lock(&unlocked).await {
+        if !is_told && let Err(error) = note(&unlocked, EventKind::SessionLocked).await {
             tracing::warn!(%error, "the lock was not written down");
         }
         self.leave(&unlocked).await;
@@ -191,7 +219,7 @@ impl Session {
     pub async fn shut_down(&self) {
         self.ending.cancel();
         let _turn = self.changing.lock().await;
-        if let Ok(unlocked) = self.unlocked() {
+        if let Some(unlocked) = self.at_work() {
             self.leave(&unlocked).await;
         }
     }
@@ -203,7 +231,7 @@ impl Session {
         if let Err(error) = audit::flush(unlocked).await {
             tracing::warn!(%error, "the end of the audit log waits for the next unlock");
         }
-        self.phase.send_replace(Phase::Locked);
+        self.is_now(Phase::Locked);
         unlocked.store.close().await;
     }
 
@@ -245,22 +273,19 @@ impl Session {
             ending: CancellationToken::new(),
             loops: TaskTracker::new(),
         });
-        let mut journal = Journal::begin(&unlocked).await?;
-        journal.note(EventKind::SessionUnlocked).await?;
-        journal.commit().await?;
+        note(&unlocked, EventKind::SessionUnlocked).await?;
         start_loops(&unlocked);
         self.note_use();
-        self.phase.send_replace(Phase::Unlocked(unlocked));
+        self.is_now(Phase::Unlocked(unlocked));
         Ok(())
+    }
+
+    pub(crate) fn is_now(&self, phase: Phase) {
+        self.phase.send_replace(phase);
     }
 
     pub(crate) fn vault(&self, dir: &Path) -> Vault {
         Vault::new(dir, self.config.keystore.clone(), self.config.kdf_cost)
-    }
-
-    /// An account is there, and its keys are closed.
-    pub(crate) fn is_locked_from_now_on(&self) {
-        self.phase.send_replace(Phase::Locked);
     }
 
     pub(crate) fn account_dir(&self) -> PathBuf {
@@ -276,9 +301,9 @@ impl Session {
     }
 }
 
-async fn note_lock(unlocked: &Arc<Unlocked>) -> Result<(), Error> {
+pub(crate) async fn note(unlocked: &Arc<Unlocked>, what: EventKind) -> Result<(), Error> {
     let mut journal = Journal::begin(unlocked).await?;
-    journal.note(EventKind::SessionLocked).await?;
+    journal.note(what).await?;
     Ok(journal.commit().await?)
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Whether anyone but the owner may read the file.
-pub(crate) fn is_exposed(path: &Path) -> io::Result<bool> {
+pub fn is_exposed(path: &Path) -> io::Result<bool> {
     Ok(system::is_exposed(&fs::metadata(path)?))
 }
 

@@ -18,7 +18,7 @@ use connect_service::chance::Chance;
 use connect_service::clock::Clock;
 use connect_vault::keystore::Keystore;
 use connect_vault::vault::KdfCost;
-use connectd::config::Config;
+use connectd::config::{Config, SessionConfig};
 use connectd::lifecycle::{self, Daemon};
 use connectd::limits::Limits;
 use rand_core::RngCore as _;
@@ -154,6 +154,7 @@ impl Member {
             state_dir,
             owner_uids: Vec::new(),
             audience: Audience::User,
+            session: SessionConfig::default(),
             // Whoever looks around does not want to come back to a colleague who is locked.
             limits: Limits {
                 idle_lock_s: 0,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use connect_api::system::{
-    self, HostHealth, Integrity, RelayHealth, StorageHealth, StorageTrouble,
+    self, HostHealth, Integrity, RelayHealth, SessionHealth, StorageHealth, StorageTrouble,
 };
 
 use crate::context::Context;
@@ -22,10 +22,11 @@ pub(crate) async fn run(_: Health, context: &Context) -> Result<(), Error> {
         .answer(&health, || table::pairs(&context.out, &pairs(&health)))
 }
 
-fn pairs(health: &system::Health) -> [(&'static str, String); 7] {
+fn pairs(health: &system::Health) -> [(&'static str, String); 8] {
     let queues = (&health.outbox, &health.inbox);
     [
         ("state", words::state(health.state)),
+        ("keys", keys(&health.session)),
         ("relay", relay(&health.relay)),
         (
             "outbox",
@@ -42,6 +43,25 @@ fn pairs(health: &system::Health) -> [(&'static str, String); 7] {
         ("storage", storage(&health.storage)),
         ("host", host(&health.host)),
     ]
+}
+
+fn keys(session: &SessionHealth) -> String {
+    let now = if session.keys_in_memory {
+        "in memory"
+    } else {
+        "closed"
+    };
+    let idle = match (session.idle_lock_s, session.covers) {
+        (None, _) => "never locked for want of use".to_owned(),
+        (Some(after_s), true) => format!("covered after {after_s} s without use"),
+        (Some(after_s), false) => format!("wiped after {after_s} s without use"),
+    };
+    let unattended = if session.unattended {
+        "; opened without anyone when the daemon starts"
+    } else {
+        ""
+    };
+    format!("{now}, {idle}{unattended}")
 }
 
 fn relay(relay: &RelayHealth) -> String {

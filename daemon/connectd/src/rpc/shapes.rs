@@ -18,7 +18,7 @@ use connect_store::recipients::Recipient;
 pub(crate) fn state(phase: &Phase) -> State {
     match phase {
         Phase::Unenrolled => State::Unenrolled,
-        Phase::Locked => State::Locked,
+        Phase::Locked | Phase::Covered { .. } => State::Locked,
         Phase::Unlocked(_) => State::Unlocked,
         Phase::Revoked => State::Revoked,
     }

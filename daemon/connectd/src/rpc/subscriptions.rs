@@ -144,10 +144,10 @@ async fn follow_session(
     loop {
         newest.mark_unchanged();
         let seen = *newest.borrow();
-        while let Some(batch) = read_batch(session, wanted, *cursor).await {
+        while let Some((batch, last)) = read_batch(session, wanted, *cursor).await {
             if batch.is_empty() {
                 // What is not for it is not read again and again.
-                *cursor = seen.max(*cursor);
+                *cursor = seen.min(last).max(*cursor);
                 break;
             }
             for (event_id, frame) in batch {
@@ -155,7 +155,8 @@ async fn follow_session(
                 *cursor = event_id;
             }
         }
-        if newest.changed().await.is_err() {
+        let is_over = session.unlocked().is_err();
+        if is_over || newest.changed().await.is_err() {
             return Some(());
         }
     }
@@ -166,16 +167,20 @@ async fn expired(session: &Session, after: u64) -> Option<(u64, u64)> {
     events::expired(&unlocked, after).await.ok()?
 }
 
-/// Event ids with their lines; none where the session is not open any more.
-async fn read_batch(session: &Session, wanted: &Wanted, after: u64) -> Option<Vec<(u64, String)>> {
-    let unlocked = session.unlocked().ok()?;
+/// Event ids with their lines, and the last id that may be told; none where the session is not open any more.
+async fn read_batch(
+    session: &Session,
+    wanted: &Wanted,
+    after: u64,
+) -> Option<(Vec<(u64, String)>, u64)> {
+    let (unlocked, last) = session.followed()?;
     let batch = events::list_of(&unlocked, wanted.kinds.as_deref(), after, BATCH)
         .await
         .ok()?;
-    Some(
-        batch
-            .into_iter()
-            .map(|event| (event.event_id, notification(wanted.id, event)))
-            .collect(),
-    )
+    let lines = batch
+        .into_iter()
+        .filter(|event| event.event_id <= last)
+        .map(|event| (event.event_id, notification(wanted.id, event)))
+        .collect();
+    Some((lines, last))
 }

@@ -4,7 +4,7 @@ use connect_api::errors::Reason;
 use connect_api::rpc::{Discover, Document};
 use connect_api::system::{
     EventsHealth, GetHealth, Health, Hello, HelloAnswer, HostHealth, InboxHealth, OutboxHealth,
-    RelayHealth, StorageHealth,
+    RelayHealth, SessionHealth, StorageHealth,
 };
 use connect_service::health::health;
 use jsonrpsee::core::RegisterMethodError;
@@ -44,6 +44,7 @@ fn hello(context: &Context, caller: &Caller) -> HelloAnswer {
 fn tell_health(context: &Context) -> Health {
     let health = health(&context.session);
     let exposure = context.exposure;
+    let locking = context.session.locking();
     Health {
         state: state(&context.session.phase()),
         relay: RelayHealth {
@@ -70,6 +71,12 @@ fn tell_health(context: &Context) -> Health {
         storage: StorageHealth {
             integrity: integrity(health.storage.integrity),
             trouble: health.storage.trouble.map(trouble),
+        },
+        session: SessionHealth {
+            keys_in_memory: health.keys_in_memory,
+            unattended: locking.unattended,
+            idle_lock_s: locking.idle_lock_ms.map(|ms| ms / 1000),
+            covers: locking.covers,
         },
     }
 }

@@ -1,0 +1,54 @@
+//! `[session]`: what opens the keys without a caller, and how far the idle lock goes.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::ConfigError;
+use crate::places::Service;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SessionSection {
+    /// A credential's name, or the absolute path of a file: the PIN or passphrase for a start without anyone.
+    unattended_pin: Option<PathBuf>,
+    when_idle: WhenIdle,
+}
+
+/// What becomes of a session that nobody uses.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenIdle {
+    /// The keys leave the memory, and sync stops.
+    #[default]
+    Wipe,
+    /// Callers are shut out; keys stay and sync goes on.
+    Cover,
+}
+
+/// As it is in force.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// Where the PIN for a start without anyone lies; none: somebody has to unlock.
+    pub unattended_pin: Option<PathBuf>,
+    pub when_idle: WhenIdle,
+}
+
+impl SessionSection {
+    /// A credential that is not there is told now, and not by a server that stays locked.
+    pub(super) fn settle(self, service: &Service) -> Result<SessionConfig, ConfigError> {
+        let unattended_pin = match self.unattended_pin {
+            Some(path) if path.is_absolute() => Some(path),
+            Some(name) if name.components().count() == 1 => {
+                let directory = service.credentials.as_ref();
+                Some(directory.ok_or(ConfigError::NoCredentials)?.join(name))
+            }
+            Some(_) => return Err(ConfigError::UnattendedPin),
+            None => None,
+        };
+        Ok(SessionConfig {
+            unattended_pin,
+            when_idle: self.when_idle,
+        })
+    }
+}
