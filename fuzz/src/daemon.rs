@@ -120,7 +120,7 @@ async fn furnish(dir: &TempDir) {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let keys = Keys::generate(alice.id.clone(), &mut rng);
     vault(dir)
-        .create(&keys, PIN, &mut rng)
+        .create(&keys, PIN, None, &mut rng)
         .expect("sealed keys");
     let key = DatabaseKey::from_bytes(keys.database_key.expose());
     let store = Store::create(&dir.path().join("account/messages.db"), key)

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use connect_api::recovery::RecoveryKey;
 use connect_core::inbound::{self, Candidate, Reader, Standing};
 use connect_core::padding::{pad, unpad};
 use connect_ipc::frames::{FrameError, FrameReader};
@@ -180,6 +181,11 @@ pub(crate) fn code(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(code) = text.parse::<EnrollmentCode>() {
         assert_eq!(code.expose().parse(), Ok(code));
+    }
+    let recovery_key = RecoveryKey::new(text.clone().into_owned());
+    if let Some(bytes) = recovery_key.bytes() {
+        let shown = RecoveryKey::new(recovery_key.expose().to_string());
+        assert_eq!(shown.bytes(), Some(bytes));
     }
 }
 

@@ -8,6 +8,7 @@ use connect_proto::request::{Call, Caller, sign};
 use connect_proto::{codec, routes, wire};
 use connect_vault::keys::Keys;
 use connect_vault::keystore::Keystore;
+use connect_vault::recovery::RecoveryKey;
 use connect_vault::vault::{KdfCost, Vault};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -29,6 +30,8 @@ pub(crate) fn write(into: &Path) {
     wires(&put);
     let code = EnrollmentCode::generate(alice().id, &mut rng);
     put("code", "code", code.expose().as_bytes());
+    let recovery = connect_api::recovery::RecoveryKey::generate(&mut rng);
+    put("code", "recovery", recovery.expose().as_bytes());
     let relay = crate::daemon::fresh_dir();
     let clock = connect_relay::clock::Clock::manual(NOW_MS).0;
     connect_relay::identity::init(relay.path(), &["relay.test".to_owned()], &clock, &mut rng)
@@ -45,8 +48,10 @@ pub(crate) fn write(into: &Path) {
     );
     let dir = crate::daemon::fresh_dir();
     let vault = Vault::new(dir.path(), Keystore::Passphrase, KdfCost::for_tests());
+    let recovery = RecoveryKey::from_bytes(&[5; RecoveryKey::LEN]);
+    let keys = Keys::generate(alice().id, &mut rng);
     vault
-        .create(&Keys::generate(alice().id, &mut rng), PIN, &mut rng)
+        .create(&keys, PIN, Some(&recovery), &mut rng)
         .expect("sealed keys");
     put(
         "sealed",
