@@ -38,6 +38,7 @@ mod controls;
 mod holds;
 mod indexing;
 mod intake;
+mod opening;
 mod ordering;
 mod pin;
 mod receipts;

@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::audit;
 use crate::error::{Error, Reason};
-use crate::session::{Session, from_unlock};
+use crate::opening::from_unlock;
+use crate::session::Session;
 use crate::unlocked::Unlocked;
 
 impl Session {

@@ -14,7 +14,7 @@ use connect_uplink::uplink::Uplink;
 use connect_vault::attempts::host_boot_time;
 use connect_vault::keys::Keys;
 use connect_vault::keystore::Keystore;
-use connect_vault::vault::{KdfCost, UnlockError, Vault};
+use connect_vault::vault::{KdfCost, Vault};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,7 @@ use crate::counters::Counters;
 use crate::doors::Doors;
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::opening::open_vault;
 use crate::pending::Pending;
 use crate::shared::SharedSecrets;
 use crate::unlocked::Unlocked;
@@ -315,40 +316,4 @@ fn start_loops(unlocked: &Arc<Unlocked>) {
     unlocked.loops.spawn(audit::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(indexing::run(Arc::clone(unlocked)));
     unlocked.loops.close();
-}
-
-/// Argon2 takes its time and memory: off the runtime's threads, and one at a time by `changing`.
-pub(crate) async fn open_vault(vault: Vault, pin: Zeroizing<String>) -> Result<Keys, Error> {
-    let opened = tokio::task::spawn_blocking(move || {
-        let now = host_boot_time().map_err(|_| Error::Internal("boot clock"))?;
-        vault.unlock(&pin, &now).map_err(from_unlock)
-    });
-    opened
-        .await
-        .map_err(|_| Error::Internal("unlocking ended early"))?
-}
-
-pub(crate) fn from_unlock(error: UnlockError) -> Error {
-    match error {
-        UnlockError::WrongPin {
-            retry_after_ms,
-            attempts_left,
-        }
-        | UnlockError::Wait {
-            retry_after_ms,
-            attempts_left,
-        } => Error::WrongPin {
-            retry_after_ms,
-            attempts_left,
-        },
-        UnlockError::Disabled => Error::WrongPin {
-            retry_after_ms: 0,
-            attempts_left: 0,
-        },
-        UnlockError::NotEnrolled => Error::NotEnrolled,
-        UnlockError::Keystore(trouble) => Error::KeystoreUnavailable(trouble),
-        UnlockError::Damaged => Error::StorageFailed("sealed keys"),
-        UnlockError::Full => Error::StorageFull,
-        UnlockError::Storage => Error::StorageFailed("key files"),
-    }
 }

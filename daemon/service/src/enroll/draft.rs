@@ -13,9 +13,10 @@ use connect_vault::vault::Vault;
 
 use super::Request;
 use crate::error::Error;
+use crate::opening::open_vault;
 use crate::pin::from_vault;
 use crate::recover;
-use crate::session::{DATABASE, Session, open_vault};
+use crate::session::{DATABASE, Session};
 
 /// Keys and a database that the relay may not know yet.
 pub(super) struct Draft {
