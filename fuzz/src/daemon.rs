@@ -68,6 +68,7 @@ impl House {
                 keystore: Keystore::Passphrase,
                 owner_uids: Vec::new(),
                 audience: Audience::User,
+                lock_on: Vec::new(),
                 limits: Limits {
                     line_in: LINE_IN,
                     sends_per_second: 1_000_000,

@@ -9,6 +9,7 @@ pub mod disks;
 pub mod fake_relay;
 pub mod hsalsa;
 pub mod keyring;
+pub mod login1;
 pub mod mallory;
 pub mod mischief;
 pub mod other_user;

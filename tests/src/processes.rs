@@ -106,6 +106,8 @@ fn start_logging(
         .arg("--socket")
         .arg(socket)
         .args(["--log", filter])
+        // Whoever runs the tests may lock a screen meanwhile.
+        .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::piped());
     if let Some(config) = config {

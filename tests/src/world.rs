@@ -259,6 +259,8 @@ impl Person {
             keystore: at_rest::keystore(&self.state_dir),
             owner_uids: Vec::new(),
             audience: self.audience,
+            // Whoever runs the tests may lock a screen meanwhile.
+            lock_on: Vec::new(),
             limits: self.limits.clone(),
         };
         let clock = self.clock.clone();

@@ -21,6 +21,7 @@ const MAX_FILE: u64 = 1 << 20;
 #[serde(deny_unknown_fields, default)]
 struct File {
     socket: Option<PathBuf>,
+    lock_on: Option<Vec<LockOn>>,
     keystore: KeystoreSection,
     access: AccessSection,
     limits: Limits,
@@ -34,6 +35,21 @@ struct AccessSection {
     group: bool,
 }
 
+/// What else than time and a call locks the session (§10.2, D23), where logind tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockOn {
+    /// The host is about to sleep.
+    Suspend,
+    /// A login session of the daemon's own user is locked.
+    SessionLock,
+}
+
+impl LockOn {
+    /// What holds where the file says nothing.
+    pub const ALL: [Self; 2] = [Self::Suspend, Self::SessionLock];
+}
+
 /// Everything that the daemon was told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -42,6 +58,7 @@ pub struct Config {
     pub keystore: Keystore,
     pub owner_uids: Vec<u32>,
     pub audience: Audience,
+    pub lock_on: Vec<LockOn>,
     pub limits: Limits,
 }
 
@@ -105,6 +122,7 @@ pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
         } else {
             Audience::User
         },
+        lock_on: file.lock_on.unwrap_or_else(|| LockOn::ALL.to_vec()),
         limits: file.limits,
     })
 }
@@ -158,6 +176,7 @@ mod tests {
     fn an_empty_file_gives_the_defaults() {
         let config = load_from("").unwrap();
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.lock_on, LockOn::ALL);
         assert_eq!(
             config.keystore,
             Keystore::File {
@@ -177,6 +196,19 @@ mod tests {
         assert_eq!(config.audience, Audience::Group);
         assert_eq!(config.limits.calls, 3);
         assert_eq!(config.limits.call_s, 30);
+    }
+
+    #[test]
+    fn what_locks_the_session_is_what_the_file_says() {
+        let lock_on = |content| load_from(content).map(|config| config.lock_on);
+        assert_eq!(lock_on("lock_on = []").unwrap(), []);
+        let suspend = lock_on("lock_on = [\"suspend\"]").unwrap();
+        assert_eq!(suspend, [LockOn::Suspend]);
+        let error = lock_on("lock_on = [\"sleep\"]").unwrap_err();
+        assert!(
+            matches!(error, ConfigError::Parse { line: 1, .. }),
+            "{error}"
+        );
     }
 
     #[test]

@@ -12,5 +12,7 @@ pub mod rpc;
 mod accept;
 mod connection;
 mod instance;
+#[cfg(target_os = "linux")]
+mod logind;
 mod output;
 mod request;

@@ -85,6 +85,12 @@ pub async fn start(
     let tasks = TaskTracker::new();
     tasks.spawn(accept::run(listener, context, methods, ending.clone()));
     tasks.spawn(idle::run(Arc::clone(&session), ending.clone()));
+    #[cfg(target_os = "linux")]
+    tasks.spawn(crate::logind::run(
+        Arc::clone(&session),
+        config.lock_on,
+        ending.clone(),
+    ));
     tasks.close();
     Ok(Daemon {
         endpoint: config.endpoint,

@@ -154,6 +154,7 @@ impl Member {
             state_dir,
             owner_uids: Vec::new(),
             audience: Audience::User,
+            lock_on: Vec::new(),
             // Whoever looks around does not want to come back to a colleague who is locked.
             limits: Limits {
                 idle_lock_s: 0,
