@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions as _, SqliteConnection};
 const DATABASE: &str = "account/messages.db";
 
 /// What every story enrolls with.
-pub const PIN: &str = "29571";
+pub const PIN: &str = "canary-pin-29571";
 
 /// The keys in a state directory whose daemon is stopped.
 pub fn keys(state_dir: &Path) -> Result<Keys> {

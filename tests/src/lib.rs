@@ -3,6 +3,7 @@
 pub mod apart;
 pub mod at_rest;
 pub mod binaries;
+pub mod canary;
 pub mod chosen;
 pub mod crash;
 pub mod disks;

@@ -63,6 +63,7 @@ impl Manager {
     ) -> fdo::Result<OwnedFd> {
         let (reader, writer) = std::io::pipe().map_err(|_| fdo::Error::NoMemory(String::new()))?;
         let by = header.sender().map(ToString::to_string);
+        drop(header);
         let inhibitor = Inhibitor {
             what,
             who,

@@ -11,6 +11,7 @@ use connect_api::page::Nothing;
 use connect_api::scope::Scope;
 use connect_client::client::Client;
 use connect_tests::apart::Apart;
+use connect_tests::canary::{self, Kind};
 use connect_tests::other_user::{NOBODY, can_be_another_user, speak};
 use connect_tests::raw::Raw;
 use connect_tests::world::{PIN, World, unhurried};
@@ -36,7 +37,9 @@ async fn pair(client: &Client, scopes: &[Scope]) -> Result<Created> {
         scopes: scopes.to_vec(),
         uid: None,
     };
-    Ok(client.call::<Create>(params).await?)
+    let app = client.call::<Create>(params).await?;
+    canary::note(Kind::Token, app.token.expose().as_bytes());
+    Ok(app)
 }
 
 fn credentials(app: &Created) -> Value {
