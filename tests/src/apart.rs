@@ -69,9 +69,9 @@ impl Apart {
         Ok(apart)
     }
 
-    /// The next process has nothing in its environment that this one had.
-    pub fn forget_environment(&mut self) {
-        self.environment.clear();
+    /// The next process has this beside the environment of the test, and nothing that this one had.
+    pub fn change_environment(&mut self, environment: Vec<(&'static str, PathBuf)>) {
+        self.environment = environment;
     }
 
     /// From the next process on.

@@ -1,4 +1,4 @@
-//! A real GNOME Keyring on a session bus of a test's own: nobody else's keyring is touched.
+//! A bus of a test's own, and a real GNOME Keyring on it: nobody else's keyring is touched.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ const PASSWORD: &[u8] = b"the password of the login";
 /// Set by who runs the tests where a keyring has to be there: in CI.
 const MUST_BE_THERE: &str = "CONNECT_TESTS_NEED_KEYRING";
 const PROGRAMS: [&str; 3] = ["dbus-daemon", "dbus-send", "gnome-keyring-daemon"];
-const NOT_TESTED: &str = "\nNOT TESTED: keyrings, since dbus-daemon, dbus-send or gnome-keyring-daemon are not here: \
+const NOT_TESTED: &str = "\nNOT TESTED: what needs a bus or a keyring, since dbus-daemon, dbus-send or gnome-keyring-daemon are not here: \
     apt-get install dbus gnome-keyring\n";
 /// Between two looks at whether the keyring is on the bus.
 const POLL: Duration = Duration::from_millis(20);
@@ -22,11 +22,17 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus C
 <busconfig><type>session</type><listen>unix:path=SOCKET</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"#;
 
+/// A bus on which nobody is but who comes. It ends with its owner.
+#[derive(Debug)]
+pub struct Bus {
+    home: TempDir,
+    _daemon: Running,
+}
+
 /// A bus, and perhaps a keyring on it. Both end with their owner.
 #[derive(Debug)]
 pub struct Desktop {
-    home: TempDir,
-    _bus: Running,
+    bus: Bus,
     keyring: Option<Running>,
 }
 
@@ -40,17 +46,16 @@ impl Drop for Running {
     }
 }
 
-impl Desktop {
-    /// A bus on which nobody is yet. None where the programs are not installed, unless they have to be.
+impl Bus {
+    /// None where the program is not installed, unless it has to be.
     pub fn new() -> io::Result<Option<Self>> {
-        if !PROGRAMS.into_iter().all(is_installed) {
-            if std::env::var_os(MUST_BE_THERE).is_some() {
-                return Err(io::Error::other(NOT_TESTED));
-            }
-            io::stderr().write_all(NOT_TESTED.as_bytes()).ok();
+        if !are_here(&PROGRAMS[..1])? {
             return Ok(None);
         }
-        let home = tempfile::tempdir()?;
+        Self::in_place(tempfile::tempdir()?).map(Some)
+    }
+
+    fn in_place(home: TempDir) -> io::Result<Self> {
         let config = home.path().join("bus.conf");
         let socket = home.path().join("bus").display().to_string();
         std::fs::write(&config, BUS.replace("SOCKET", &socket))?;
@@ -62,19 +67,32 @@ impl Desktop {
             .stderr(Stdio::null())
             .spawn()?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let bus = Running(child);
+        let daemon = Running(child);
         // It prints its address once it listens.
         BufReader::new(stdout).read_line(&mut String::new())?;
-        Ok(Some(Self {
+        Ok(Self {
             home,
-            _bus: bus,
-            keyring: None,
-        }))
+            _daemon: daemon,
+        })
+    }
+
+    pub fn address(&self) -> String {
+        format!("unix:path={}", self.home.path().join("bus").display())
+    }
+}
+
+impl Desktop {
+    /// A bus on which nobody is yet. None where the programs are not installed, unless they have to be.
+    pub fn new() -> io::Result<Option<Self>> {
+        if !are_here(&PROGRAMS)? {
+            return Ok(None);
+        }
+        Ok(Bus::new()?.map(|bus| Self { bus, keyring: None }))
     }
 
     /// The bus's address.
     pub fn bus(&self) -> String {
-        format!("unix:path={}", self.home.path().join("bus").display())
+        self.bus.address()
     }
 
     /// A keyring as after a login: open, and made where there was none.
@@ -94,7 +112,7 @@ impl Desktop {
 
     /// What the keyring keeps on the disk.
     pub fn files(&self) -> PathBuf {
-        self.home.path().join("data").join("keyrings")
+        self.bus.home.path().join("data").join("keyrings")
     }
 
     fn start(&mut self, arguments: &[&str]) -> io::Result<()> {
@@ -105,7 +123,7 @@ impl Desktop {
             .arg("--control-directory")
             .arg(&control)
             .args(arguments)
-            .env("HOME", self.home.path())
+            .env("HOME", self.bus.home.path())
             .env("XDG_DATA_HOME", self.directory("data")?)
             .env("XDG_RUNTIME_DIR", self.directory("run")?)
             .env("DBUS_SESSION_BUS_ADDRESS", self.bus())
@@ -143,7 +161,7 @@ impl Desktop {
     }
 
     fn directory(&self, name: &str) -> io::Result<PathBuf> {
-        let path = self.home.path().join(name);
+        let path = self.bus.home.path().join(name);
         make_private(&path)?;
         Ok(path)
     }
@@ -155,6 +173,17 @@ fn make_private(path: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
+}
+
+fn are_here(programs: &[&str]) -> io::Result<bool> {
+    if programs.iter().all(|program| is_installed(program)) {
+        return Ok(true);
+    }
+    if std::env::var_os(MUST_BE_THERE).is_some() {
+        return Err(io::Error::other(NOT_TESTED));
+    }
+    io::stderr().write_all(NOT_TESTED.as_bytes()).ok();
+    Ok(false)
 }
 
 fn is_installed(program: &str) -> bool {

@@ -3,12 +3,14 @@
 pub mod apart;
 pub mod at_rest;
 pub mod binaries;
+pub mod canary;
 pub mod chosen;
 pub mod crash;
 pub mod disks;
 pub mod fake_relay;
 pub mod hsalsa;
 pub mod keyring;
+pub mod login1;
 pub mod mallory;
 pub mod mischief;
 pub mod other_user;

@@ -1,12 +1,12 @@
 //! Relay and daemons as processes of their own, started by the commands that the README names.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::binaries;
+use crate::{binaries, canary};
 
 /// A process that ends with its owner: asked first, as a service manager would.
 #[derive(Debug)]
@@ -52,13 +52,15 @@ impl Drop for Process {
 
 /// Starts `connect-relay run` and returns the address that it says it listens on.
 pub fn start_relay(state_dir: &Path, listen: &str) -> Result<(Process, String)> {
+    let log = canary::child_log("relay")?;
     let mut child = Command::new(binaries::path("connect-relay")?)
         .arg("run")
         .arg("--state-dir")
         .arg(state_dir)
         .args(["--listen", listen])
+        .args(["--log", canary::filter("info")])
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(log.map_or_else(Stdio::null, Stdio::from))
         .spawn()?;
     let stdout = child.stdout.take().context("stdout is piped")?;
     let process = Process(child);
@@ -105,7 +107,9 @@ fn start_logging(
         .arg(state_dir)
         .arg("--socket")
         .arg(socket)
-        .args(["--log", filter])
+        .args(["--log", canary::filter(filter)])
+        // Whoever runs the tests may lock a screen meanwhile.
+        .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stderr(Stdio::piped());
     if let Some(config) = config {
@@ -120,13 +124,21 @@ fn start_logging(
         .append(true)
         .create(true)
         .open(&log)?;
+    let mut aside = canary::child_log("connectd")?;
+    let mut keep = move |line: &str| -> std::io::Result<()> {
+        let line = format!("{line}\n");
+        if let Some(aside) = &mut aside {
+            aside.write_all(line.as_bytes())?;
+        }
+        file.write_all(line.as_bytes())
+    };
     for line in lines.by_ref() {
         let line = line?;
-        std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes())?;
+        keep(&line)?;
         if line.contains("connectd answers") {
             std::thread::spawn(move || {
                 for line in lines.map_while(Result::ok) {
-                    std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes()).ok();
+                    keep(&line).ok();
                 }
             });
             return Ok(process);

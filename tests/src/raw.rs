@@ -8,6 +8,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::canary;
+
 #[derive(Debug)]
 pub struct Raw {
     read: BufReader<OwnedReadHalf>,
@@ -26,6 +28,7 @@ impl Raw {
     }
 
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        canary::hear_request(bytes);
         Ok(self.write.write_all(bytes).await?)
     }
 
@@ -35,7 +38,11 @@ impl Raw {
         match self.read.read_line(&mut line).await {
             Ok(0) => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(None),
-            Ok(_) => Ok(Some(serde_json::from_str(&line)?)),
+            Ok(_) => {
+                let answer = serde_json::from_str(&line)?;
+                canary::hear_answer(&line, &answer);
+                Ok(Some(answer))
+            }
             Err(error) => Err(error.into()),
         }
     }

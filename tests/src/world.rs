@@ -36,6 +36,7 @@ use tokio::time::timeout;
 
 use crate::at_rest;
 pub use crate::at_rest::PIN;
+use crate::canary::{self, Kind};
 
 /// With a daemon that does not end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,6 +56,7 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Result<Self> {
+        canary::begin();
         let dir = tempfile::tempdir()?;
         let hand = Arc::new(AtomicU64::new(Clock::system().now_ms()));
         let mut chance = Chance::system();
@@ -207,11 +209,16 @@ impl World {
     }
 
     pub async fn enrollment(&self, name: &str) -> Result<EnrollParams> {
+        let code = self.issue_code(name).await?;
+        let (_, secret) = code.split_once('/').context("user/secret")?;
+        for spelled in [secret, &secret.replace('-', "")] {
+            canary::note(Kind::Code, spelled.as_bytes());
+        }
         Ok(EnrollParams {
             relay_url: self.relay_url(),
             relay_pins: self.pins(),
             relay_ca_pem: Some(self.ca_pem()?),
-            enrollment_code: EnrollmentCode(self.issue_code(name).await?),
+            enrollment_code: EnrollmentCode(code),
             user_id: None,
             display_name: format!("Dr. {name}"),
             profession: "physician".to_owned(),
@@ -220,6 +227,12 @@ impl World {
             recovery_key: None,
             replace_existing_installation: false,
         })
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        canary::gather(self.dir.path());
     }
 }
 

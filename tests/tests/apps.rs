@@ -11,6 +11,7 @@ use connect_api::page::ListParams;
 use connect_api::scope::Scope;
 use connect_client::client::Client;
 use connect_client::credentials::Credentials;
+use connect_tests::canary::{self, Kind};
 use connect_tests::other_user::{NOBODY, can_be_another_user, speak};
 use connect_tests::raw::{Raw, outcome};
 use connect_tests::world::{PIN, Person, World, refusal, unhurried};
@@ -23,7 +24,9 @@ async fn pair(person: &Person, scopes: &[Scope], uid: Option<u32>) -> Result<Cre
         scopes: scopes.to_vec(),
         uid,
     };
-    Ok(person.client.call::<Create>(params).await?)
+    let app = person.client.call::<Create>(params).await?;
+    canary::note(Kind::Token, app.token.expose().as_bytes());
+    Ok(app)
 }
 
 fn credentials(app: &Created) -> Value {

@@ -1,6 +1,7 @@
 //! The audit log: who did what, entered with what it wrote, without content, and whole.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,11 +11,13 @@ use connect_api::page::Nothing;
 use connect_api::scope::Scope;
 use connect_client::client::Client;
 use connect_tests::apart::Apart;
-use connect_tests::binaries;
+use connect_tests::canary::{self, Kind};
 use connect_tests::other_user::{NOBODY, can_be_another_user, speak};
 use connect_tests::raw::Raw;
 use connect_tests::world::{PIN, World, unhurried};
+use connect_tests::{at_rest, binaries};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 async fn log(client: &Client) -> Result<Vec<Entry>> {
     let params = ListParams {
@@ -34,7 +37,9 @@ async fn pair(client: &Client, scopes: &[Scope]) -> Result<Created> {
         scopes: scopes.to_vec(),
         uid: None,
     };
-    Ok(client.call::<Create>(params).await?)
+    let app = client.call::<Create>(params).await?;
+    canary::note(Kind::Token, app.token.expose().as_bytes());
+    Ok(app)
 }
 
 fn credentials(app: &Created) -> Value {
@@ -209,39 +214,41 @@ async fn it_takes_its_own_scope() -> Result<()> {
     Ok(())
 }
 
+/// What `connectd audit verify` ends with, and says.
+fn check(state_dir: &Path, pin: &str) -> Result<(Option<i32>, Value)> {
+    let mut child = Command::new(binaries::path("connectd")?)
+        .args(["audit", "verify", "--state-dir"])
+        .arg(state_dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    child
+        .stdin
+        .take()
+        .context("its input")?
+        .write_all(pin.as_bytes())?;
+    let output = child.wait_with_output()?;
+    let told = String::from_utf8(output.stderr)?;
+    ensure!(!told.contains(pin.trim()), "{told}");
+    Ok((
+        output.status.code(),
+        serde_json::from_slice(&output.stdout).unwrap_or_default(),
+    ))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_checked_without_a_daemon_as_well() -> Result<()> {
     let world = World::new().await?;
     let mut alice = Apart::new(&world, "alice", Vec::new()).await?;
     let head = alice.client.call::<Verify>(Nothing {}).await?;
     let state_dir = alice.state_dir.clone();
-    let check = |pin: &str| -> Result<(Option<i32>, Value)> {
-        let mut child = Command::new(binaries::path("connectd")?)
-            .args(["audit", "verify", "--state-dir"])
-            .arg(&state_dir)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        child
-            .stdin
-            .take()
-            .context("its input")?
-            .write_all(pin.as_bytes())?;
-        let output = child.wait_with_output()?;
-        let told = String::from_utf8(output.stderr)?;
-        ensure!(!told.contains(pin.trim()), "{told}");
-        Ok((
-            output.status.code(),
-            serde_json::from_slice(&output.stdout).unwrap_or_default(),
-        ))
-    };
-    assert_eq!(check(PIN)?.0, Some(69), "a daemon has it");
+    assert_eq!(check(&state_dir, PIN)?.0, Some(69), "a daemon has it");
     alice.stop()?;
-    assert_eq!(check("00000\n")?.0, Some(77));
+    assert_eq!(check(&state_dir, "00000\n")?.0, Some(77));
     alice.start()?;
     alice.stop()?;
-    let (code, verdict) = check(&format!("{PIN}\n"))?;
+    let (code, verdict) = check(&state_dir, &format!("{PIN}\n"))?;
     assert_eq!(
         (code, &verdict["intact"]),
         (Some(0), &json!(true)),
@@ -251,5 +258,38 @@ async fn it_is_checked_without_a_daemon_as_well() -> Result<()> {
         verdict["entries"].as_u64() >= Some(head.entries),
         "{verdict}"
     );
+    Ok(())
+}
+
+/// Whoever has the keys changes it by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_changed_in_it_ends_the_check_with_65() -> Result<()> {
+    let world = World::new().await?;
+    let mut alice = Apart::new(&world, "alice", Vec::new()).await?;
+    for _ in 0..3 {
+        pair(&alice.client, &[Scope::EventsRead]).await?;
+    }
+    alice.stop()?;
+    let database = alice.state_dir.join("account/messages.db");
+    let before = std::fs::read(&database)?;
+    for change in [
+        "UPDATE audit SET method = 'apps.list' WHERE entry = 2",
+        "UPDATE audit SET uid = uid + 1 WHERE entry = 3",
+        "UPDATE audit SET object = x'00' WHERE entry = 3",
+        "DELETE FROM audit WHERE entry = 2",
+        "DELETE FROM audit WHERE entry = (SELECT max(entry) FROM audit)",
+        "DELETE FROM audit",
+    ] {
+        std::fs::write(&database, &before)?;
+        let mut sql = at_rest::sql(&alice.state_dir).await?;
+        let changed = sqlx::query(change).execute(&mut sql).await?;
+        assert!(changed.rows_affected() > 0, "{change}");
+        sql.close().await?;
+        let (code, verdict) = check(&alice.state_dir, PIN)?;
+        let found = (code, &verdict["intact"]);
+        assert_eq!(found, (Some(65), &json!(false)), "{change}: {verdict}");
+    }
+    std::fs::write(&database, &before)?;
+    assert_eq!(check(&alice.state_dir, PIN)?.0, Some(0));
     Ok(())
 }

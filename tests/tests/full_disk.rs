@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use connect_api::contacts::{Add, UserParams};
 use connect_api::conversation::Conversation;
 use connect_api::errors::ErrorCode;
 use connect_api::messages::{Message, MessageState};
@@ -49,6 +50,9 @@ impl Full {
         let alice = Apart::new(&world, "alice", Vec::new()).await?;
         let bob = world.person("bob").await?;
         alice.adds("bob").await?;
+        // He writes before he has read anything.
+        let user_id = "alice".to_owned();
+        bob.client.call::<Add>(UserParams { user_id }).await?;
         let mut acknowledged = Vec::new();
         let refused = loop {
             let text = long(acknowledged.len());

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use connect_api::account::Enroll;
 use connect_api::session::Pin;
 use connect_core::secret::DatabaseKey;
 use connect_store::database::Store;
 use connect_store::error::StoreError;
+use connect_tests::canary::{self, search::spellings};
 use connect_tests::raw::Raw;
 use connect_tests::world::{Person, World};
 use serde_json::{Value, json};
@@ -56,33 +55,8 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// As it is, in hex, and in Base64 wherever in a longer text it stands.
-fn spellings(secret: &str) -> Vec<Vec<u8>> {
-    let mut spelled = vec![
-        secret.as_bytes().to_vec(),
-        hex::encode(secret).into_bytes(),
-        hex::encode_upper(secret).into_bytes(),
-        // The bytes as a list of numbers: what a derived `Debug` makes of them.
-        format!("{:?}", secret.as_bytes())
-            .trim_matches(['[', ']'])
-            .as_bytes()
-            .to_vec(),
-    ];
-    for shift in 0..3 {
-        let shifted = [vec![0; shift], secret.as_bytes().to_vec()].concat();
-        for encoded in [
-            STANDARD_NO_PAD.encode(&shifted),
-            URL_SAFE_NO_PAD.encode(&shifted),
-        ] {
-            // The characters at both ends hold bits of what stands beside it.
-            spelled.push(encoded.as_bytes()[4..encoded.len() - 3].to_vec());
-        }
-    }
-    spelled
-}
-
 fn holds(content: &[u8], secret: &str) -> bool {
-    spellings(secret).iter().any(|spelled| {
+    spellings(secret.as_bytes()).iter().any(|spelled| {
         content
             .windows(spelled.len())
             .any(|window| window == spelled)
@@ -214,18 +188,21 @@ fn every_mode_is_private(folder: &Path) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_in_a_file_or_in_an_error() -> Result<()> {
     let log = Log::default();
-    tracing_subscriber::fmt()
+    let logging = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
-        .with_writer(log.clone())
-        .init();
+        .with_writer(log.clone());
+    // In a canary run another story may have begun to log: it is searched with all others.
+    let is_searched_later = logging.try_init().is_err();
+    assert!(!is_searched_later || canary::is_running());
     let mut secrets: Vec<String> = [PIN, WRONG_PIN, TEXT, ANSWER, NAME, WARD, CLIENT_REF]
         .map(str::to_owned)
         .to_vec();
     let mut world = World::new().await?;
     let errors = told(&mut world, &mut secrets).await?;
     let log = log.taken();
-    assert!(log.len() > 100_000, "only {} bytes were logged", log.len());
+    let is_whole = log.len() > 100_000 || is_searched_later;
+    assert!(is_whole, "only {} bytes were logged", log.len());
     for secret in &secrets {
         assert!(!holds(&log, secret), "{secret} was logged");
         assert!(!holds(&errors, secret), "{secret} is in an error");

@@ -16,7 +16,7 @@ use crate::places;
 mod keystore;
 mod session;
 
-pub use session::{SessionConfig, WhenIdle};
+pub use session::{LockOn, SessionConfig, WhenIdle};
 
 const MAX_FILE: u64 = 1 << 20;
 
@@ -173,6 +173,7 @@ mod tests {
     fn an_empty_file_gives_the_defaults() {
         let config = load_from("").unwrap();
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.session.lock_on, LockOn::ALL);
         assert_eq!(
             config.keystore,
             Keystore::File {
@@ -192,6 +193,19 @@ mod tests {
         assert_eq!(config.audience, Audience::Group);
         assert_eq!(config.limits.calls, 3);
         assert_eq!(config.limits.call_s, 30);
+    }
+
+    #[test]
+    fn what_locks_the_session_is_what_the_file_says() {
+        let lock_on = |content| load_from(content).map(|config| config.session.lock_on);
+        assert_eq!(lock_on("[session]\nlock_on = []").unwrap(), []);
+        let suspend = lock_on("[session]\nlock_on = [\"suspend\"]").unwrap();
+        assert_eq!(suspend, [LockOn::Suspend]);
+        let error = lock_on("[session]\nlock_on = [\"sleep\"]").unwrap_err();
+        assert!(
+            matches!(error, ConfigError::Parse { line: 2, .. }),
+            "{error}"
+        );
     }
 
     #[test]

@@ -13,5 +13,7 @@ mod unattended;
 mod accept;
 mod connection;
 mod instance;
+#[cfg(target_os = "linux")]
+mod logind;
 mod output;
 mod request;

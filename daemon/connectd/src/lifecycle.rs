@@ -89,6 +89,12 @@ pub async fn start(
     if let Some(path) = config.session.unattended_pin {
         tasks.spawn(unattended::unlock(Arc::clone(&session), path));
     }
+    #[cfg(target_os = "linux")]
+    tasks.spawn(crate::logind::run(
+        Arc::clone(&session),
+        config.session.lock_on,
+        ending.clone(),
+    ));
     tasks.close();
     Ok(Daemon {
         endpoint: config.endpoint,

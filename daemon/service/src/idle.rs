@@ -34,13 +34,20 @@ impl Session {
     pub async fn lock_if_idle(&self) -> Result<(), Error> {
         if self.is_idle() {
             tracing::info!("nobody used the session: it is locked");
-            if self.config.locking.covers {
-                self.cover().await?;
-            } else {
-                self.lock().await?;
-            }
+            self.lock_for_absence().await?;
         }
         Ok(())
+    }
+
+    /// Nobody is at the session: it is covered or wiped, as configured. Where there is none, nothing is done.
+    pub async fn lock_for_absence(&self) -> Result<(), Error> {
+        if self.config.locking.covers {
+            return self.cover().await;
+        }
+        match self.lock().await {
+            Err(Error::NotEnrolled | Error::Revoked) => Ok(()),
+            locked => locked,
+        }
     }
 
     /// Until the session is locked; `None` where it is not open, or stays so.

@@ -70,7 +70,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("argon2", &["connect-vault"]),
     ("hkdf", &["connect-vault"]),
     ("secret-service", &["connect-vault"]),
-    ("zbus", &["connect-vault"]),
+    ("zbus", &["connect-vault", "connectd"]),
     ("security-framework", &["connect-vault"]),
     ("keyring-core", &["connect-vault"]),
     ("windows-native-keyring-store", &["connect-vault"]),

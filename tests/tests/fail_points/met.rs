@@ -63,7 +63,7 @@ async fn meet(user: &Apart, visit: Visit, enrollment: EnrollParams) -> Result<()
 }
 
 async fn enroll_again(user: &mut Apart, enrollment: EnrollParams) -> Result<()> {
-    user.forget_environment();
+    user.change_environment(Vec::new());
     user.kill()?;
     user.start()?;
     match user.client.hello().await?.state {

@@ -13,6 +13,22 @@ pub(super) struct SessionSection {
     /// A credential's name, or the absolute path of a file: the PIN or passphrase for a start without anyone.
     unattended_pin: Option<PathBuf>,
     when_idle: WhenIdle,
+    lock_on: Option<Vec<LockOn>>,
+}
+
+/// What else than time and a call locks the session (§10.2, D23), where logind tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockOn {
+    /// The host is about to sleep.
+    Suspend,
+    /// A login session of the daemon's own user is locked.
+    SessionLock,
+}
+
+impl LockOn {
+    /// What holds where the file says nothing.
+    pub const ALL: [Self; 2] = [Self::Suspend, Self::SessionLock];
 }
 
 /// What becomes of a session that nobody uses.
@@ -32,6 +48,7 @@ pub struct SessionConfig {
     /// Where the PIN for a start without anyone lies; none: somebody has to unlock.
     pub unattended_pin: Option<PathBuf>,
     pub when_idle: WhenIdle,
+    pub lock_on: Vec<LockOn>,
 }
 
 impl SessionSection {
@@ -49,6 +66,7 @@ impl SessionSection {
         Ok(SessionConfig {
             unattended_pin,
             when_idle: self.when_idle,
+            lock_on: self.lock_on.unwrap_or_else(|| LockOn::ALL.to_vec()),
         })
     }
 }
