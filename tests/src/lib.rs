@@ -12,6 +12,7 @@ pub mod keyring;
 pub mod mallory;
 pub mod mischief;
 pub mod other_user;
+pub mod pattern;
 pub mod processes;
 pub mod python;
 pub mod raw;

@@ -11,6 +11,7 @@ pub mod conversation;
 pub mod conversations;
 pub mod errors;
 pub mod events;
+pub mod examples;
 pub mod messages;
 pub mod method;
 pub mod openrpc;
