@@ -88,7 +88,7 @@ impl fmt::Debug for Account {
 
 method! {
     /// Makes keys, registers them at the relay with an operator's code, and unlocks the session.
-    Enroll = "account.enroll"(EnrollParams) -> Enrolled, Access::Scope(Scope::Admin), Needs::Nothing, [Invalid, RelayUnreachable, RelayRefused, PinMismatch, RateLimited, KeystoreUnavailable, StorageFull, StorageFailed, Locked]
+    Enroll = "account.enroll"(EnrollParams) -> Enrolled, Access::Scope(Scope::Admin), Needs::Nothing, [Invalid, WrongPin, RelayUnreachable, RelayRefused, PinMismatch, RateLimited, KeystoreUnavailable, StorageFull, StorageFailed, Locked]
 }
 method! {
     /// The daemon's own user, keys' ids and relay.

@@ -154,8 +154,10 @@ pub struct ErrorData {
     pub code: ErrorCode,
     /// Also stands in the daemon's log.
     pub r#ref: String,
+    /// The parameter that is not allowed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub field: Option<String>,
+    /// What is wrong with it, with the parameters as a whole, or with the keystore.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Reason>,
     /// Milliseconds to wait before trying again.

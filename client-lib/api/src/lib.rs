@@ -17,6 +17,7 @@ pub mod method;
 pub mod openrpc;
 pub mod page;
 pub mod policy;
+pub mod reference;
 pub mod rpc;
 pub mod scope;
 pub mod search;
