@@ -14,6 +14,7 @@ pub mod login1;
 pub mod mallory;
 pub mod mischief;
 pub mod other_user;
+pub mod pattern;
 pub mod processes;
 pub mod python;
 pub mod raw;

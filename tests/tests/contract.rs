@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use connect_api::errors::ErrorCode;
 use connect_api::openrpc;
 use connect_api::recovery::RecoveryKey;
 use connect_service::chance::Chance;
@@ -277,20 +276,4 @@ async fn pair_and_revoke(reader: &mut Reader) -> Result<()> {
     reader
         .refused("contacts.list", json!({}), "forbidden")
         .await
-}
-
-#[test]
-fn the_document_lists_every_error_and_refers_to_no_other() {
-    let document = openrpc::document(VERSION);
-    for code in ErrorCode::ALL {
-        let described = &document["components"]["errors"][code.name()];
-        assert_eq!(described["code"], code.number(), "{}", code.name());
-    }
-    for method in document["methods"].as_array().expect("methods") {
-        for error in method["errors"].as_array().expect("errors") {
-            let path = error["$ref"].as_str().expect("a reference");
-            let found = document.pointer(path.trim_start_matches('#'));
-            assert!(found.is_some(), "{path}");
-        }
-    }
 }

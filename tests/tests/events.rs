@@ -127,6 +127,32 @@ async fn a_cursor_older_than_what_is_kept_is_told_so_first() -> Result<()> {
     Ok(())
 }
 
+/// What was on its way when a subscription ended is not told any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_of_a_subscription_comes_after_its_end_was_answered() -> Result<()> {
+    let world = World::new().await?;
+    let (mut alice, seen) = away(&world).await?;
+    // More than wait in a connection at once.
+    much_happens(&alice, 200).await?;
+    let mut raw = back(&mut alice).await?;
+    for _ in 0..20 {
+        let answer = raw.call("events.subscribe", json!({"after": seen})).await?;
+        next_event(&mut raw).await?;
+        let params = json!({"subscription": answer["result"]});
+        let id = raw.ask("events.unsubscribe", params).await?;
+        let ended = loop {
+            let line = raw.line().await?.context("an answer")?;
+            if line["id"] == id {
+                break line;
+            }
+        };
+        assert_eq!(ended["result"], true);
+        // The next line that comes is the next answer.
+        raw.call("system.health", json!({})).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_never_moves_back_nor_beyond_the_newest() -> Result<()> {
     let world = World::new().await?;

@@ -11,7 +11,7 @@ use crate::recovery::RecoveryKey;
 use crate::scope::Scope;
 use crate::session::Pin;
 
-/// The operator's single-use code (D28). It is in no `Debug` output.
+/// The operator's single-use code (D28). A secret: it is in no log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct EnrollmentCode(pub String);
@@ -32,15 +32,20 @@ pub struct EnrollParams {
     /// The certificate authority that signed the relay's certificate; the public ones when left out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub relay_ca_pem: Option<String>,
+    /// The operator's single-use code, as `user/secret`.
     pub enrollment_code: EnrollmentCode,
     /// The user that the code was issued for; only needed where the code does not begin with it (`user/secret`).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user_id: Option<String>,
+    /// What contacts see: 1 to 256 bytes.
     pub display_name: String,
+    /// Up to 256 bytes.
     #[serde(default)]
     pub profession: String,
+    /// Up to 256 bytes.
     #[serde(default)]
     pub organisation: String,
+    /// 5 characters or more; where there is no keystore 12, or 20 of digits alone, that are not easy to guess.
     pub pin: Pin,
     /// Opens the keys too, where PIN or keystore are lost. Left out, there is none: `session.set_recovery_key` makes up for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -90,9 +95,9 @@ impl fmt::Debug for Account {
 
 method! {
     /// Makes keys, registers them at the relay with an operator's code, and unlocks the session.
-    Enroll = "account.enroll"(EnrollParams) -> Enrolled, Access::Scope(Scope::Admin), Needs::Nothing
+    Enroll = "account.enroll"(EnrollParams) -> Enrolled, Access::Scope(Scope::Admin), Needs::Nothing, [Invalid, WrongPin, RelayUnreachable, RelayRefused, PinMismatch, RateLimited, KeystoreUnavailable, StorageFull, StorageFailed, Locked]
 }
 method! {
     /// The daemon's own user, keys' ids and relay.
-    Get = "account.get"(Nothing) -> Account, Access::Scope(Scope::ContactsRead), Needs::Unlocked
+    Get = "account.get"(Nothing) -> Account, Access::Scope(Scope::ContactsRead), Needs::Unlocked, []
 }

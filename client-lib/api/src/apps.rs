@@ -9,7 +9,7 @@ use crate::method::{Access, Needs, method};
 use crate::page::{ListParams, Page};
 use crate::scope::{self, Scope};
 
-/// A paired app's token: 64 digits of lower-case hex. It is in no `Debug` output.
+/// A paired app's token: 64 digits of lower-case hex. A secret: it is in no log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct AppToken(String);
@@ -70,6 +70,7 @@ pub struct App {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeParams {
+    /// As told by `apps.create` and `apps.list`.
     pub app_id: String,
 }
 
@@ -80,13 +81,13 @@ pub struct Revoked {
 
 method! {
     /// Pairs an app and tells its token, this once.
-    Create = "apps.create"(CreateParams) -> Created, Access::Scope(Scope::Admin), Needs::Unlocked
+    Create = "apps.create"(CreateParams) -> Created, Access::Scope(Scope::Admin), Needs::Unlocked, [Invalid]
 }
 method! {
     /// Every app that was ever paired, in that order.
-    List = "apps.list"(ListParams) -> Page<App>, Access::Scope(Scope::Admin), Needs::Unlocked
+    List = "apps.list"(ListParams) -> Page<App>, Access::Scope(Scope::Admin), Needs::Unlocked, [Invalid]
 }
 method! {
     /// Lets an app in no more, and ends its connections.
-    Revoke = "apps.revoke"(RevokeParams) -> Revoked, Access::Scope(Scope::Admin), Needs::Unlocked
+    Revoke = "apps.revoke"(RevokeParams) -> Revoked, Access::Scope(Scope::Admin), Needs::Unlocked, [Invalid, NotFound]
 }

@@ -73,9 +73,9 @@ pub enum Breach {
 
 method! {
     /// The audit log, oldest first.
-    List = "audit.list"(ListParams) -> Page<Entry, u64>, Access::Scope(Scope::AuditRead), Needs::Unlocked
+    List = "audit.list"(ListParams) -> Page<Entry, u64>, Access::Scope(Scope::AuditRead), Needs::Unlocked, [Invalid]
 }
 method! {
     /// Reads the whole audit log and tells whether an entry was changed or is missing.
-    Verify = "audit.verify"(Nothing) -> Verdict, Access::Scope(Scope::AuditRead), Needs::Unlocked
+    Verify = "audit.verify"(Nothing) -> Verdict, Access::Scope(Scope::AuditRead), Needs::Unlocked, []
 }

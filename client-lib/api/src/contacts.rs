@@ -27,6 +27,7 @@ pub enum Trust {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserParams {
+    /// 1 to 64 letters of English, digits and `._-@+:`.
     pub user_id: String,
 }
 
@@ -52,13 +53,13 @@ impl fmt::Debug for Contact {
 
 method! {
     /// Looks a user up in the relay's directory, checks the keys, and keeps the contact.
-    Add = "contacts.add"(UserParams) -> Contact, Access::Scope(Scope::ContactsWrite), Needs::Unlocked
+    Add = "contacts.add"(UserParams) -> Contact, Access::Scope(Scope::ContactsWrite), Needs::Unlocked, [Invalid, NotFound, RelayUnreachable, RelayRefused, PinMismatch, RateLimited]
 }
 method! {
     /// One contact, as kept here.
-    Get = "contacts.get"(UserParams) -> Contact, Access::Scope(Scope::ContactsRead), Needs::Unlocked
+    Get = "contacts.get"(UserParams) -> Contact, Access::Scope(Scope::ContactsRead), Needs::Unlocked, [Invalid, NotFound]
 }
 method! {
     /// All contacts, by user id.
-    List = "contacts.list"(ListParams) -> Page<Contact>, Access::Scope(Scope::ContactsRead), Needs::Unlocked
+    List = "contacts.list"(ListParams) -> Page<Contact>, Access::Scope(Scope::ContactsRead), Needs::Unlocked, [Invalid]
 }

@@ -29,5 +29,5 @@ impl fmt::Debug for Summary {
 
 method! {
     /// All conversations, the most recently active first.
-    List = "conversations.list"(ListParams) -> Page<Summary>, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+    List = "conversations.list"(ListParams) -> Page<Summary>, Access::Scope(Scope::MessagesRead), Needs::Unlocked, [Invalid]
 }

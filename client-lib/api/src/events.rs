@@ -7,16 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::Conversation;
 use crate::messages::{MessageState, StateReason};
-use crate::method::{Access, Needs, method};
+use crate::method::{Access, Method as _, Needs, method};
 use crate::page::Page;
 use crate::scope::Scope;
 
 /// The `method` of an event's notification; its `params` are `{subscription, result}`, the result an event.
 pub const NOTIFICATION: &str = "events.event";
-/// Subscribes: see [`SubscribeParams`]. The answer is the subscription's id.
-pub const SUBSCRIBE: &str = "events.subscribe";
-/// Ends a subscription of the same connection.
-pub const UNSUBSCRIBE: &str = "events.unsubscribe";
+pub const SUBSCRIBE: &str = Subscribe::NAME;
+pub const UNSUBSCRIBE: &str = Unsubscribe::NAME;
 pub const ACCESS: Access = Access::Scope(Scope::EventsRead);
 pub const NEEDS: Needs = Needs::Unlocked;
 
@@ -38,7 +36,9 @@ impl fmt::Debug for MessageReceived {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventBody {
+    /// A message came in; `messages.get` has it.
     MessageReceived(MessageReceived),
+    /// What has become of a message of ours for one recipient.
     MessageState {
         conversation: Conversation,
         message_id: String,
@@ -79,26 +79,23 @@ pub enum EventBody {
         reason: String,
     },
     /// The same id came with other content; the first one stays (D12).
-    MessageConflict {
-        sender: String,
-        message_id: String,
-    },
-    ContactChanged {
-        user_id: String,
-    },
-    KeyChanged {
-        user_id: String,
-    },
+    MessageConflict { sender: String, message_id: String },
+    /// A contact is new, or the directory says something else of it.
+    ContactChanged { user_id: String },
+    /// A contact has another key: its messages are held until someone decides.
+    KeyChanged { user_id: String },
+    /// The keys are locked.
     SessionLocked {},
+    /// The keys are open.
     SessionUnlocked {},
+    /// The relay answers again.
     RelayReachable {},
+    /// The relay does not answer; what is queued goes out by itself later.
     RelayUnreachable {},
+    /// The account was enrolled elsewhere. Reserved: this version does not enter it.
     InstallationRevoked {},
     /// Events from `from` to `to` are no longer kept. It comes first, has the id `to`, and no time.
-    EventsExpired {
-        from: u64,
-        to: u64,
-    },
+    EventsExpired { from: u64, to: u64 },
     /// One that a later daemon may say.
     #[serde(other)]
     #[schemars(skip)]
@@ -168,7 +165,7 @@ pub struct ListParams {
 
 method! {
     /// The event log, oldest first.
-    List = "events.list"(ListParams) -> Page<Event, u64>, ACCESS, NEEDS
+    List = "events.list"(ListParams) -> Page<Event, u64>, ACCESS, NEEDS, [Invalid]
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -186,7 +183,25 @@ pub struct Acked {
 
 method! {
     /// Remembers up to which event the app has got: there `events.subscribe` starts when `after` is left out.
-    Ack = "events.ack"(AckParams) -> Acked, ACCESS, NEEDS
+    Ack = "events.ack"(AckParams) -> Acked, ACCESS, NEEDS, [Invalid]
+}
+
+method! {
+    /// Replays events after `after`, then follows, without a hole between the two. The answer is the subscription's id,
+    /// of this connection; events come as notifications after it.
+    Subscribe = "events.subscribe"(SubscribeParams) -> u64, ACCESS, NEEDS, [Invalid, RateLimited]
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnsubscribeParams {
+    /// As answered by `events.subscribe` on this connection.
+    pub subscription: u64,
+}
+
+method! {
+    /// Ends a subscription of this connection, and tells whether there was one. No event of it comes after the answer.
+    Unsubscribe = "events.unsubscribe"(UnsubscribeParams) -> bool, ACCESS, Needs::Nothing, []
 }
 
 #[cfg(test)]

@@ -122,6 +122,7 @@ impl fmt::Debug for Message {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendParams {
+    /// Where it goes. The user must be a contact.
     pub conversation: Conversation,
     /// 1 byte to 16 KiB of UTF-8.
     pub text: String,
@@ -150,6 +151,7 @@ pub struct Sent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListParams {
+    /// Whose messages.
     pub conversation: Conversation,
     /// Only messages newer than this one: the nearest of them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -165,13 +167,14 @@ pub struct ListParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageParams {
+    /// The message's id: 32 digits of hex.
     pub message_id: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditParams {
-    /// A message of our own.
+    /// A message of our own: its id.
     pub message_id: String,
     /// 1 byte to 16 KiB of UTF-8.
     pub text: String,
@@ -206,7 +209,9 @@ pub struct Versions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TypingParams {
+    /// To whom it is told.
     pub conversation: Conversation,
+    /// True while something is being written, false once it is not any more.
     pub active: bool,
 }
 
@@ -219,6 +224,7 @@ pub struct Told {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarkReadParams {
+    /// Which conversation was read.
     pub conversation: Conversation,
     /// The newest message that was read.
     pub up_to: String,
@@ -232,33 +238,33 @@ pub struct Marked {
 
 method! {
     /// Queues a message: the answer comes once it is durable here, not once it is sent (D20).
-    Send = "messages.send"(SendParams) -> Sent, Access::Scope(Scope::MessagesSend), Needs::Unlocked
+    Send = "messages.send"(SendParams) -> Sent, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, TooLarge, UnknownContact, NotFound, ClientRefConflict, RateLimited]
 }
 method! {
     /// A conversation's messages, newest first.
-    List = "messages.list"(ListParams) -> Page<Message>, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+    List = "messages.list"(ListParams) -> Page<Message>, Access::Scope(Scope::MessagesRead), Needs::Unlocked, [Invalid, NotFound]
 }
 method! {
     /// One message, with its state per recipient.
-    Get = "messages.get"(MessageParams) -> Message, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+    Get = "messages.get"(MessageParams) -> Message, Access::Scope(Scope::MessagesRead), Needs::Unlocked, [Invalid, NotFound]
 }
 method! {
     /// Marks a conversation as read up to a message.
-    MarkRead = "messages.mark_read"(MarkReadParams) -> Marked, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+    MarkRead = "messages.mark_read"(MarkReadParams) -> Marked, Access::Scope(Scope::MessagesRead), Needs::Unlocked, [Invalid, NotFound]
 }
 method! {
     /// Gives a message of our own another text, here and at its recipients (D12).
-    Edit = "messages.edit"(EditParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked
+    Edit = "messages.edit"(EditParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, TooLarge, UnknownContact, NotFound, RateLimited]
 }
 method! {
     /// Takes a message of our own back, here and at its recipients; one that is held does not go out at all (D12).
-    Delete = "messages.delete"(MessageParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked
+    Delete = "messages.delete"(MessageParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, UnknownContact, NotFound, RateLimited]
 }
 method! {
     /// The earlier texts of a message, for whoever audits (D12).
-    ListVersions = "messages.versions"(MessageParams) -> Versions, Access::Scope(Scope::AuditRead), Needs::Unlocked
+    ListVersions = "messages.versions"(MessageParams) -> Versions, Access::Scope(Scope::AuditRead), Needs::Unlocked, [Invalid, NotFound]
 }
 method! {
     /// Tells that we are writing, or no longer; never stored (§8.2).
-    TellTyping = "messages.typing"(TypingParams) -> Told, Access::Scope(Scope::MessagesSend), Needs::Unlocked
+    TellTyping = "messages.typing"(TypingParams) -> Told, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, UnknownContact, NotFound, KeyChangeHold, KeyRevoked, RateLimited]
 }

@@ -5,8 +5,9 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::RecursiveTransform;
 use serde_json::{Map, Value, json};
 
-use crate::errors::{ErrorCode, ErrorData};
-use crate::method::{Access, Method, Needs};
+use crate::errors::{self, ErrorCode, ErrorData};
+use crate::examples::{self, Example, Shown};
+use crate::method::{Access, Method as _, Needs, errors_of};
 use crate::{
     account, apps, audit, contacts, conversations, events, messages, policy, rpc, search, session,
     system,
@@ -18,6 +19,8 @@ pub struct Entry {
     pub name: &'static str,
     pub access: Access,
     pub needs: Needs,
+    /// Its own errors: [`errors_of`] has the others too.
+    pub errors: &'static [ErrorCode],
 }
 
 macro_rules! for_each_method {
@@ -55,6 +58,8 @@ macro_rules! for_each_method {
         $do!(apps::Revoke);
         $do!(audit::List);
         $do!(audit::Verify);
+        $do!(events::Subscribe);
+        $do!(events::Unsubscribe);
     };
 }
 
@@ -67,20 +72,11 @@ pub fn methods() -> Vec<Entry> {
                 name: <$method>::NAME,
                 access: <$method>::ACCESS,
                 needs: <$method>::NEEDS,
+                errors: <$method>::ERRORS,
             });
         };
     }
     for_each_method!(add);
-    for (name, needs) in [
-        (events::SUBSCRIBE, events::NEEDS),
-        (events::UNSUBSCRIBE, Needs::Nothing),
-    ] {
-        entries.push(Entry {
-            name,
-            access: events::ACCESS,
-            needs,
-        });
-    }
     entries
 }
 
@@ -97,8 +93,6 @@ pub fn document(daemon_version: &str) -> Value {
         };
     }
     for_each_method!(describe);
-    methods.push(describe_subscribe(&mut schemas));
-    methods.push(describe_unsubscribe());
     let error_data = schemas.subschema_for::<ErrorData>();
     let event = schemas.subschema_for::<events::Event>();
     json!({
@@ -114,9 +108,13 @@ pub fn document(daemon_version: &str) -> Value {
             "schemas": schemas.take_definitions(true),
             "errors": errors(&error_data.to_value()),
         },
+        "x-line-errors": refs(errors::OF_A_LINE),
+        "x-reserved-errors": refs(errors::RESERVED),
         "x-notifications": [{
             "name": events::NOTIFICATION,
-            "params": {"subscription": {"type": ["integer", "string"]}, "result": event},
+            "summary": "Something happened. `subscription` says which subscription it is told to.",
+            "params": {"subscription": schemas.subschema_for::<u64>(), "result": event},
+            "examples": examples::events::notifications().iter().map(notification_example).collect::<Vec<_>>(),
             "x-access": access(events::ACCESS),
             "x-scopes": event_scopes(),
         }],
@@ -137,60 +135,77 @@ fn unwrap_only_choice(schema: &mut Schema) {
     }
 }
 
-fn describe_method<M: Method>(schemas: &mut SchemaGenerator) -> Value {
+fn describe_method<M: Shown>(schemas: &mut SchemaGenerator) -> Value {
     let params = schemas.root_schema_for::<M::Params>().to_value();
-    let required: Vec<&str> = params["required"]
-        .as_array()
-        .map(|names| names.iter().filter_map(Value::as_str).collect())
-        .unwrap_or_default();
-    let params: Vec<Value> = params["properties"]
-        .as_object()
-        .cloned()
-        .unwrap_or_else(Map::new)
-        .into_iter()
-        .map(|(name, schema)| {
-            json!({"name": name, "required": required.contains(&name.as_str()), "schema": schema})
-        })
-        .collect();
+    let params = describe_params(&params, &json!(schemas.definitions()));
     let answer = schemas.subschema_for::<M::Answer>();
-    json!({
+    let examples = M::examples();
+    let mut method = json!({
         "name": M::NAME,
         "summary": M::SUMMARY.trim(),
         "paramStructure": "by-name",
         "params": params,
         "result": {"name": "answer", "schema": answer},
-        "errors": error_refs(M::ACCESS, M::NEEDS),
+        "errors": refs(&errors_of(M::ACCESS, M::NEEDS, M::ERRORS)),
+        "examples": examples.iter().map(|example| example_pairing(M::NAME, example)).collect::<Vec<_>>(),
         "x-access": access(M::ACCESS),
         "x-needs": needs(M::NEEDS),
-    })
+    });
+    if M::NAME == events::SUBSCRIBE {
+        method["x-notification"] = json!(events::NOTIFICATION);
+    }
+    method
 }
 
-fn describe_subscribe(schemas: &mut SchemaGenerator) -> Value {
-    let after = schemas.subschema_for::<Option<u64>>();
-    json!({
-        "name": events::SUBSCRIBE,
-        "summary": "Replays events after `after`, then follows, without a hole between the two.",
-        "paramStructure": "by-name",
-        "params": [{"name": "after", "required": false, "schema": after}],
-        "result": {"name": "subscription", "schema": {"type": ["integer", "string"]}},
-        "errors": error_refs(events::ACCESS, events::NEEDS),
-        "x-access": access(events::ACCESS),
-        "x-needs": needs(events::NEEDS),
-        "x-notification": events::NOTIFICATION,
-    })
+fn describe_params(schema: &Value, definitions: &Value) -> Vec<Value> {
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .map(|names| names.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    let properties = schema["properties"].as_object().cloned();
+    properties
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, mut schema)| {
+            let required = required.contains(&name.as_str());
+            // It is the parameter's, and the type has one of its own.
+            let own = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+            let description = own.unwrap_or_else(|| definition(&schema, definitions)["description"].clone());
+            json!({"name": name, "description": description, "required": required, "schema": schema})
+        })
+        .collect()
 }
 
-fn describe_unsubscribe() -> Value {
-    json!({
-        "name": events::UNSUBSCRIBE,
-        "summary": "Ends a subscription of this connection.",
-        "paramStructure": "by-name",
-        "params": [{"name": "subscription", "required": true, "schema": {"type": ["integer", "string"]}}],
-        "result": {"name": "ended", "schema": {"type": "boolean"}},
-        "errors": error_refs(events::ACCESS, Needs::Nothing),
-        "x-access": access(events::ACCESS),
-        "x-needs": needs(Needs::Nothing),
-    })
+fn definition<'d>(schema: &Value, definitions: &'d Value) -> &'d Value {
+    let name = schema["$ref"]
+        .as_str()
+        .and_then(|path| path.rsplit('/').next());
+    &definitions[name.unwrap_or_default()]
+}
+
+/// Of an error, OpenRPC has no place in an example: it stands beside.
+fn example_pairing(method: &str, example: &Example) -> Value {
+    let mut pairing = json!({
+        "name": example.name,
+        "description": format!("{method}: {}", example.name),
+        "params": example_params(example),
+    });
+    match &example.answer {
+        Ok(result) => pairing["result"] = json!({"name": "answer", "value": result}),
+        Err(error) => pairing["x-error"] = error.clone(),
+    }
+    pairing
+}
+
+fn notification_example(example: &Example) -> Value {
+    json!({"name": example.name, "params": example_params(example)})
+}
+
+fn example_params(example: &Example) -> Vec<Value> {
+    let params = example.params.as_object().into_iter().flatten();
+    params
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect()
 }
 
 fn access(access: Access) -> Value {
@@ -219,95 +234,24 @@ fn errors(data: &Value) -> Value {
     ErrorCode::ALL
         .iter()
         .map(|code| {
-            let error = json!({"code": code.number(), "message": code.message(), "data": data});
+            let error = json!({
+                "code": code.number(),
+                "message": code.message(),
+                "data": data,
+                "x-advice": code.advice(),
+            });
             (code.name().to_owned(), error)
         })
         .collect::<Map<_, _>>()
         .into()
 }
 
-/// The errors that follow from who may call a method and when; a method's own come beside them.
-fn error_refs(access: Access, needs: Needs) -> Vec<Value> {
-    let mut codes = vec![
-        ErrorCode::InvalidParams,
-        ErrorCode::Timeout,
-        ErrorCode::Internal,
-    ];
-    if access != Access::Anyone {
-        codes.push(ErrorCode::Unauthenticated);
-    }
-    if matches!(access, Access::Scope(_)) {
-        codes.push(ErrorCode::Forbidden);
-    }
-    if needs != Needs::Nothing {
-        codes.push(ErrorCode::NotEnrolled);
-    }
-    if needs == Needs::Unlocked {
-        codes.extend([ErrorCode::Locked, ErrorCode::InstallationRevoked]);
-    }
+fn refs(codes: &[ErrorCode]) -> Vec<Value> {
     codes
-        .into_iter()
+        .iter()
         .map(|code| json!({"$ref": format!("#/components/errors/{}", code.name())}))
         .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_document_has_every_method_once() {
-        let document = document("0");
-        let names: Vec<&str> = document["methods"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|m| m["name"].as_str().unwrap())
-            .collect();
-        let table: Vec<&str> = methods().iter().map(|m| m.name).collect();
-        assert_eq!(names, table);
-    }
-
-    #[test]
-    fn every_type_of_event_has_its_scopes() {
-        let document = document("0");
-        let notification = &document["x-notifications"][0];
-        let reference = notification["params"]["result"]["$ref"].as_str().unwrap();
-        let event = document.pointer(reference.trim_start_matches('#')).unwrap();
-        let types: Vec<&str> = event["oneOf"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|one| one["properties"]["type"]["const"].as_str().unwrap())
-            .collect();
-        let mut named: Vec<&str> = events::SCOPES.iter().map(|(name, _)| *name).collect();
-        named.sort_unstable();
-        let mut sorted = types.clone();
-        sorted.sort_unstable();
-        assert_eq!(named, sorted);
-    }
-
-    #[test]
-    fn required_parameters_are_told() {
-        let document = document("0");
-        let send = document["methods"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|m| m["name"] == "messages.send")
-            .unwrap();
-        let required: Vec<(&str, bool)> = send["params"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|p| {
-                (
-                    p["name"].as_str().unwrap(),
-                    p["required"].as_bool().unwrap(),
-                )
-            })
-            .collect();
-        assert!(required.contains(&("conversation", true)));
-        assert!(required.contains(&("client_ref", false)));
-    }
-}
+mod tests;

@@ -8,8 +8,10 @@ pub const MAX_LIMIT: u32 = 500;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T, C = String> {
     pub items: Vec<T>,
+    /// Goes into `after` for the next page; null at the end.
     pub next: Option<C>,
 }
 

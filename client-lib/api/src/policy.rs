@@ -28,8 +28,10 @@ pub struct SetParams {
         deserialize_with = "given"
     )]
     pub retention_days: Option<Option<u32>>,
+    /// Whether others are told that something is being written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub typing: Option<bool>,
+    /// Whether others are told that something was read.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub read_receipts: Option<bool>,
 }
@@ -45,11 +47,11 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::
 
 method! {
     /// What the account's owner has settled.
-    Get = "policy.get"(Nothing) -> Policy, Access::Authenticated, Needs::Unlocked
+    Get = "policy.get"(Nothing) -> Policy, Access::Authenticated, Needs::Unlocked, []
 }
 method! {
     /// Settles it anew, and answers with the whole of it.
-    Set = "policy.set"(SetParams) -> Policy, Access::Scope(Scope::Admin), Needs::Unlocked
+    Set = "policy.set"(SetParams) -> Policy, Access::Scope(Scope::Admin), Needs::Unlocked, [Invalid]
 }
 
 #[cfg(test)]

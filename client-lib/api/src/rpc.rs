@@ -13,5 +13,5 @@ pub struct Document(pub serde_json::Value);
 
 method! {
     /// The contract as an OpenRPC document.
-    Discover = "rpc.discover"(Nothing) -> Document, Access::Authenticated, Needs::Nothing
+    Discover = "rpc.discover"(Nothing) -> Document, Access::Authenticated, Needs::Nothing, []
 }

@@ -63,5 +63,5 @@ pub struct Match {
 
 method! {
     /// Messages in which everything that is looked for occurs, the newest first.
-    Search = "messages.search"(SearchParams) -> Page<Hit>, Access::Scope(Scope::MessagesRead), Needs::Unlocked
+    Search = "messages.search"(SearchParams) -> Page<Hit>, Access::Scope(Scope::MessagesRead), Needs::Unlocked, [Invalid]
 }

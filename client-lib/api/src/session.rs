@@ -12,7 +12,7 @@ use crate::recovery::RecoveryKey;
 use crate::scope::{self, Scope};
 use crate::system::State;
 
-/// A PIN or passphrase, on its way to the daemon. It is in no `Debug` output.
+/// A PIN or passphrase, on its way to the daemon. A secret: it is in no log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Pin(String);
@@ -41,6 +41,7 @@ impl fmt::Debug for Pin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnlockParams {
+    /// The one that the account was enrolled with, or that `session.change_pin` set.
     pub pin: Pin,
 }
 
@@ -49,6 +50,7 @@ pub struct UnlockParams {
 pub struct ChangePinParams {
     /// The one in force. A wrong one counts as an attempt to unlock.
     pub pin: Pin,
+    /// 5 characters or more; where there is no keystore 12, or 20 of digits alone, that are not easy to guess.
     pub new_pin: Pin,
 }
 
@@ -76,7 +78,9 @@ pub struct StateAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthenticateParams {
+    /// As told by `apps.create`.
     pub app_id: String,
+    /// As told by `apps.create`: 64 digits of hex.
     pub token: AppToken,
 }
 
@@ -90,25 +94,25 @@ pub struct Authenticated {
 
 method! {
     /// Makes the connection a paired app's: what follows on it is done in the app's name, with its scopes.
-    Authenticate = "session.authenticate"(AuthenticateParams) -> Authenticated, Access::Anyone, Needs::Nothing
+    Authenticate = "session.authenticate"(AuthenticateParams) -> Authenticated, Access::Anyone, Needs::Nothing, [Unauthenticated]
 }
 method! {
     /// Opens the keys with the PIN or passphrase.
-    Unlock = "session.unlock"(UnlockParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled
+    Unlock = "session.unlock"(UnlockParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled, [WrongPin, KeystoreUnavailable, StorageFull, StorageFailed]
 }
 method! {
     /// Wipes the keys from memory and closes the database.
-    Lock = "session.lock"(Nothing) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled
+    Lock = "session.lock"(Nothing) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled, []
 }
 method! {
     /// Seals the keys under another PIN or passphrase. Answered once only the new one opens them; the session stays open.
-    ChangePin = "session.change_pin"(ChangePinParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Unlocked
+    ChangePin = "session.change_pin"(ChangePinParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Unlocked, [WrongPin, Invalid, KeystoreUnavailable]
 }
 method! {
     /// Opens the keys with the recovery key and seals them under a new PIN, in the keystore that is configured: for who lost either, or spent every attempt.
-    Recover = "session.recover"(RecoverParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled
+    Recover = "session.recover"(RecoverParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled, [Invalid, KeystoreUnavailable, StorageFull, StorageFailed]
 }
 method! {
     /// Puts another recovery key in the place of the one there is, or the first one. Answered once the old one opens nothing.
-    SetRecoveryKey = "session.set_recovery_key"(SetRecoveryKeyParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Unlocked
+    SetRecoveryKey = "session.set_recovery_key"(SetRecoveryKeyParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Unlocked, [WrongPin, Invalid, KeystoreUnavailable]
 }

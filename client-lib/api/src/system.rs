@@ -148,9 +148,9 @@ pub enum StorageTrouble {
 
 method! {
     /// Says who the daemon is, and what the caller may do.
-    Hello = "system.hello"(HelloParams) -> HelloAnswer, Access::Anyone, Needs::Nothing
+    Hello = "system.hello"(HelloParams) -> HelloAnswer, Access::Anyone, Needs::Nothing, [Invalid]
 }
 method! {
     /// Tells how the daemon, its relay and its queues are.
-    GetHealth = "system.health"(Nothing) -> Health, Access::Authenticated, Needs::Nothing
+    GetHealth = "system.health"(Nothing) -> Health, Access::Authenticated, Needs::Nothing, []
 }

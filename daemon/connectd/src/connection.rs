@@ -140,8 +140,10 @@ impl Connection {
                     Ok(None) => self.end = Some(End::AfterAnswers),
                     Err(error) => self.refuse(&error),
                 },
-                Some(event) = events.recv(), if self.output.unread() < EVENTS_UNREAD => {
-                    self.answer(&event, None);
+                Some((subscription, event)) = events.recv(), if self.output.unread() < EVENTS_UNREAD => {
+                    if self.link.subscriptions.is_running(subscription) {
+                        self.answer(&event, None);
+                    }
                 }
                 () = until(deadline), if deadline.is_some() => self.end = Some(End::Now),
                 Some(_) = followers.join_next(), if !followers.is_empty() => {}

@@ -32,10 +32,17 @@ enum Command {
     /// Let the PIN be tried again after nine wrong attempts, as an administrator, while connectd is stopped.
     ResetAttempts(ResetAttempts),
     /// Print the contract on the socket as an OpenRPC document.
-    Openrpc,
+    Openrpc(Openrpc),
     /// The audit log, while no daemon runs; where one does: connectctl audit.
     #[command(subcommand)]
     Audit(Audit),
+}
+
+#[derive(Debug, clap::Args)]
+struct Openrpc {
+    /// Write it for people instead, as pages of Markdown into this directory.
+    #[arg(long, value_name = "DIR")]
+    markdown: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,7 +98,7 @@ struct ResetAttempts {
 fn main() -> ExitCode {
     connect_points::set_up();
     match Cli::parse().command {
-        Command::Openrpc => openrpc(),
+        Command::Openrpc(args) => finish(openrpc(args).map(|()| ExitCode::SUCCESS)),
         Command::Run(run) => finish(run_to_the_end(run).map(|()| ExitCode::SUCCESS)),
         Command::ResetAttempts(args) => finish(reset_attempts(args).map(|()| ExitCode::SUCCESS)),
         Command::Audit(Audit::Verify(args)) => finish(verify(args)),
@@ -99,10 +106,22 @@ fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "the document is what was asked for")]
-fn openrpc() -> ExitCode {
+fn openrpc(args: Openrpc) -> Result<(), Stop> {
     let document = connect_api::openrpc::document(env!("CARGO_PKG_VERSION"));
-    println!("{document:#}");
-    ExitCode::SUCCESS
+    let Some(dir) = args.markdown else {
+        println!("{document:#}");
+        return Ok(());
+    };
+    let cannot = |path: &Path, error: &io::Error| Stop {
+        code: sysexits::ExitCode::CantCreat,
+        message: format!("{}: {error}", path.display()),
+    };
+    std::fs::create_dir_all(&dir).map_err(|error| cannot(&dir, &error))?;
+    for page in connect_api::reference::pages(&document) {
+        let path = dir.join(&page.file_name);
+        std::fs::write(&path, page.text).map_err(|error| cannot(&path, &error))?;
+    }
+    Ok(())
 }
 
 /// A reason to stop, and what the exit code says of it.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use connect_api::errors::ErrorCode;
-use connect_api::events::{self as api, Ack, Acked, List, SubscribeParams};
+use connect_api::events::{
+    self as api, Ack, Acked, List, Subscribe, SubscribeParams, Unsubscribe, UnsubscribeParams,
+};
 use connect_service::events;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Extensions;
 use jsonrpsee::types::Params;
-use serde::Deserialize;
 
 use crate::rpc::attend::{Call, attend};
 use crate::rpc::context::{Caller, Context};
@@ -43,21 +44,11 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         Ok(Acked { event_id })
     })?;
     module.register_async_method(api::SUBSCRIBE, async |params, context, extensions| {
-        let call = Call {
-            caller: extensions.get(),
-            method: api::SUBSCRIBE,
-            access: api::ACCESS,
-            params: None,
-        };
+        let call = Call::of::<Subscribe>(extensions.get(), None);
         attend(&context, call, subscribe(&params, &context, &extensions)).await
     })?;
     module.register_async_method(api::UNSUBSCRIBE, async |params, context, extensions| {
-        let call = Call {
-            caller: extensions.get(),
-            method: api::UNSUBSCRIBE,
-            access: api::ACCESS,
-            params: None,
-        };
+        let call = Call::of::<Unsubscribe>(extensions.get(), None);
         attend(&context, call, async { unsubscribe(&params, &extensions) }).await
     })?;
     Ok(())
@@ -90,12 +81,6 @@ async fn subscribe(
         .subscriptions
         .open(after, caller.principal.events())
         .map_err(|_| Failure::retry_after(ErrorCode::RateLimited, ANOTHER_TRY_MS))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UnsubscribeParams {
-    subscription: u64,
 }
 
 fn unsubscribe(params: &Params<'_>, extensions: &Extensions) -> Result<bool, Failure> {

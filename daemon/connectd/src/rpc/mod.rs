@@ -62,12 +62,7 @@ where
         let handle = handle.clone();
         async move {
             let caller = extensions.get::<Arc<Caller>>().cloned();
-            let call = Call {
-                caller: caller.as_ref(),
-                method: M::NAME,
-                access: M::ACCESS,
-                params: params.as_str(),
-            };
+            let call = Call::of::<M>(caller.as_ref(), params.as_str());
             let work = async {
                 let caller = caller.clone().ok_or(Failure::internal("no caller"))?;
                 caller.principal.may(M::ACCESS)?;

@@ -32,6 +32,9 @@ struct State {
     running: HashMap<u64, AbortHandle>,
 }
 
+/// A line for the client, and the subscription that it is told to.
+pub(crate) type Told = (u64, String);
+
 /// The subscriptions of one connection.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
@@ -75,6 +78,11 @@ impl Subscriptions {
         was_running || state.wanted.len() < wanted
     }
 
+    /// What one that has ended had still to tell is told no more.
+    pub(crate) fn is_running(&self, id: u64) -> bool {
+        self.state.lock().running.contains_key(&id)
+    }
+
     pub(crate) fn close_all(&self) {
         let mut state = self.state.lock();
         state.wanted.clear();
@@ -86,7 +94,7 @@ impl Subscriptions {
     pub(crate) fn start_wanted(
         &self,
         session: &Arc<Session>,
-        to: &mpsc::Sender<String>,
+        to: &mpsc::Sender<Told>,
         tasks: &mut JoinSet<()>,
     ) {
         let mut state = self.state.lock();
@@ -99,7 +107,7 @@ impl Subscriptions {
 }
 
 /// Replays, then follows; between sessions it waits. It ends when the connection does.
-async fn follow(session: Arc<Session>, wanted: Wanted, to: mpsc::Sender<String>) {
+async fn follow(session: Arc<Session>, wanted: Wanted, to: mpsc::Sender<Told>) {
     let mut phase = session.follow();
     let mut cursor = wanted.after;
     loop {
@@ -133,12 +141,11 @@ async fn follow_session(
     wanted: &Wanted,
     cursor: &mut u64,
     mut newest: watch::Receiver<u64>,
-    to: &mpsc::Sender<String>,
+    to: &mpsc::Sender<Told>,
 ) -> Option<()> {
     if let Some((from, gone)) = expired(session, *cursor).await {
-        to.send(expired_notification(wanted.id, from, gone))
-            .await
-            .ok()?;
+        let line = expired_notification(wanted.id, from, gone);
+        to.send((wanted.id, line)).await.ok()?;
         *cursor = gone;
     }
     loop {
@@ -151,7 +158,7 @@ async fn follow_session(
                 break;
             }
             for (event_id, frame) in batch {
-                to.send(frame).await.ok()?;
+                to.send((wanted.id, frame)).await.ok()?;
                 *cursor = event_id;
             }
         }
