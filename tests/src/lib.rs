@@ -10,6 +10,7 @@ pub mod fake_relay;
 pub mod hsalsa;
 pub mod keyring;
 pub mod mallory;
+pub mod memory;
 pub mod mischief;
 pub mod other_user;
 pub mod processes;
