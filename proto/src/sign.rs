@@ -2,10 +2,17 @@
 
 use std::fmt;
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use connect_memory::Locked;
+use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
+use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use rand_core::CryptoRngCore;
+use sha2::Sha512;
+use zeroize::zeroize_stack;
 
 use crate::keys::SignPublicKey;
+
+/// More than signing takes.
+const STACK: usize = 16 << 10;
 
 /// What a signature other than a request's is for (D9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,25 +48,36 @@ impl Purpose {
 #[error("a signature does not verify")]
 pub struct BadSignature;
 
-/// The secret half of a Sign Key (§3.2). Boxed, so that moving it leaves no copy; wiped on drop.
-pub struct SignSecretKey(Box<SigningKey>);
+/// The secret half of a Sign Key (§3.2): its seed, in locked memory; wiped on drop.
+pub struct SignSecretKey {
+    seed: Locked,
+    public: VerifyingKey,
+}
 
 impl SignSecretKey {
     pub fn generate(rng: &mut impl CryptoRngCore) -> Self {
-        Self(Box::new(SigningKey::generate(rng)))
+        let mut seed = Locked::zeroed();
+        rng.fill_bytes(seed.expose_mut());
+        Self::new(seed)
     }
 
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(Box::new(SigningKey::from_bytes(seed)))
+        Self::new(Locked::copy_of(seed))
+    }
+
+    fn new(seed: Locked) -> Self {
+        let public = public_key(seed.expose());
+        zeroize_stack::<STACK>();
+        Self { seed, public }
     }
 
     /// The 32-byte seed, for sealing.
     pub fn expose_seed(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+        self.seed.expose()
     }
 
     pub fn public_key(&self) -> SignPublicKey {
-        SignPublicKey::from_trusted(self.0.verifying_key().to_bytes())
+        SignPublicKey::from_trusted(self.public.to_bytes())
     }
 
     pub fn sign(&self, purpose: Purpose, data: &[u8]) -> [u8; 64] {
@@ -68,8 +86,22 @@ impl SignSecretKey {
 
     /// Signs a request header, which alone has no purpose prefix (D8).
     pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
-        self.0.sign(bytes).to_bytes()
+        let signature = sign(self.seed.expose(), &self.public, bytes);
+        zeroize_stack::<STACK>();
+        signature
     }
+}
+
+/// The library makes the key on the stack.
+#[inline(never)]
+fn public_key(seed: &[u8; 32]) -> VerifyingKey {
+    SigningKey::from_bytes(seed).verifying_key()
+}
+
+/// As `SigningKey` does it, which derives the scalar anew for each signature too; but it would hold the seed itself.
+#[inline(never)]
+fn sign(seed: &[u8; 32], public: &VerifyingKey, bytes: &[u8]) -> [u8; 64] {
+    raw_sign::<Sha512>(&ExpandedSecretKey::from(seed), bytes, public).to_bytes()
 }
 
 impl fmt::Debug for SignSecretKey {

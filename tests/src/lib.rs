@@ -12,6 +12,7 @@ pub mod hsalsa;
 pub mod keyring;
 pub mod login1;
 pub mod mallory;
+pub mod memory;
 pub mod mischief;
 pub mod other_user;
 pub mod pattern;

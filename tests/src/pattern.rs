@@ -65,6 +65,14 @@ impl Meanings {
                 let (expected, got) = (names(examples), names(values));
                 ensure!(expected == got, "{place} has {got:?}, not {expected:?}");
                 for (name, example) in examples {
+                    if sample::OF_THE_MACHINE.contains(&name.as_str()) {
+                        ensure!(
+                            has_shape(example, &values[name]),
+                            "{place}.{name} is {}, not like {example}",
+                            values[name]
+                        );
+                        continue;
+                    }
                     self.learn(example, &values[name], &format!("{place}.{name}"))?;
                 }
                 Ok(())
@@ -101,6 +109,20 @@ fn is_sample(value: &Value) -> bool {
             .as_u64()
             .is_some_and(|n| sample::NUMBERS.contains(&n)),
         _ => false,
+    }
+}
+
+fn has_shape(example: &Value, value: &Value) -> bool {
+    match (example, value) {
+        (Value::Object(examples), Value::Object(values)) => {
+            examples.len() == values.len()
+                && examples.iter().all(|(name, example)| {
+                    values
+                        .get(name)
+                        .is_some_and(|value| has_shape(example, value))
+                })
+        }
+        _ => std::mem::discriminant(example) == std::mem::discriminant(value),
     }
 }
 

@@ -107,6 +107,36 @@ pub struct HostHealth {
     pub swap: bool,
     /// Another process of the same user could attach a debugger.
     pub traceable: bool,
+    /// An older daemon says nothing of it.
+    #[serde(default)]
+    pub memory: MemoryHealth,
+}
+
+/// What protects the daemon's memory, as found by trying.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemoryHealth {
+    pub keys: KeyMemory,
+    /// No page of the daemon is ever swapped, message texts included.
+    pub locked: bool,
+    /// The daemon overwrites memory when it gives it back.
+    pub wiped: bool,
+}
+
+/// How keys are kept in memory while unlocked.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyMemory {
+    /// No other process reads it, root's included (`memfd_secret`).
+    Secret,
+    /// Never swapped, and in no dump (`mlock`).
+    Locked,
+    /// The host gives neither.
+    Swappable,
+    /// One that a later daemon may say, or none that an older one did.
+    #[default]
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
 }
 
 /// The database and its disk.

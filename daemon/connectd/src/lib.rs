@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod config;
+pub mod doctor;
 pub mod host;
 pub mod lifecycle;
 pub mod limits;

@@ -1,5 +1,6 @@
 //! The `connectd` command.
 
+use std::alloc::System;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,12 +11,18 @@ use connect_service::clock::Clock;
 use connect_service::error::Error;
 use connect_vault::vault::KdfCost;
 use connectd::config::{self, Overrides};
+use connectd::doctor;
 use connectd::host;
 use connectd::lifecycle::{self, StartError};
 use connectd::offline::{self, OfflineError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
+use zeroizing_alloc::ZeroAlloc;
+
+/// What is given back is overwritten first: libraries keep no watch on the copies that they make of a PIN or a text.
+#[global_allocator]
+static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// The agent that holds the keys of a Connect account and answers JSON-RPC on a socket.
 #[derive(Debug, Parser)]
@@ -31,6 +38,9 @@ enum Command {
     Run(Run),
     /// Let the PIN be tried again after nine wrong attempts, as an administrator, while connectd is stopped.
     ResetAttempts(ResetAttempts),
+    /// Try what protects keys and messages on this host, without PIN or relay, and tell what to do about what does not. Ends
+    /// with 1 where something failed.
+    Doctor(Doctor),
     /// Print the contract on the socket as an OpenRPC document.
     Openrpc(Openrpc),
     /// The audit log, while no daemon runs; where one does: connectctl audit.
@@ -90,6 +100,18 @@ struct Run {
 }
 
 #[derive(Debug, clap::Args)]
+struct Doctor {
+    #[command(flatten)]
+    place: Place,
+    /// The socket to look at [default: as of run]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// A JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct ResetAttempts {
     #[command(flatten)]
     place: Place,
@@ -101,6 +123,7 @@ fn main() -> ExitCode {
         Command::Openrpc(args) => finish(openrpc(args).map(|()| ExitCode::SUCCESS)),
         Command::Run(run) => finish(run_to_the_end(run).map(|()| ExitCode::SUCCESS)),
         Command::ResetAttempts(args) => finish(reset_attempts(args).map(|()| ExitCode::SUCCESS)),
+        Command::Doctor(args) => finish(examine(args)),
         Command::Audit(Audit::Verify(args)) => finish(verify(args)),
     }
 }
@@ -220,6 +243,24 @@ fn verify(args: Verify) -> Result<ExitCode, Stop> {
         ExitCode::SUCCESS
     } else {
         sysexits::ExitCode::DataErr.into()
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what was asked for")]
+fn examine(args: Doctor) -> Result<ExitCode, Stop> {
+    let config = load(args.place, args.socket)?;
+    // Tried as the daemon is, which does the same first.
+    host::harden();
+    let report = doctor::examine(&config);
+    if args.json {
+        println!("{:#}", serde_json::json!(report));
+    } else {
+        print!("{}", report.text());
+    }
+    Ok(if report.healthy {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 

@@ -1,35 +1,37 @@
-//! Secret keys: one type each, boxed so that moving them leaves no copy, wiped on drop, never cloned or printed.
+//! Secret keys: one type each, in locked memory so that moving them leaves no copy, wiped on drop, never cloned or printed.
 
 use std::fmt;
 
+use connect_memory::Locked;
 use connect_proto::keys::BoxPublicKey;
 use crypto_box::{PublicKey, SalsaBox};
 use rand_core::CryptoRngCore;
-use zeroize::Zeroizing;
+use zeroize::zeroize_stack;
 
 use crate::boxes::SharedSecret;
+
+/// More than X25519 takes.
+const STACK: usize = 16 << 10;
 
 macro_rules! secret_key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        pub struct $name(Box<Zeroizing<[u8; 32]>>);
+        pub struct $name(Locked);
 
         impl $name {
             pub fn generate(rng: &mut impl CryptoRngCore) -> Self {
-                let mut key = Box::new(Zeroizing::new([0; 32]));
-                rng.fill_bytes(key.as_mut_slice());
+                let mut key = Locked::zeroed();
+                rng.fill_bytes(key.expose_mut());
                 Self(key)
             }
 
             /// Takes a key over; the caller's copy is the caller's to wipe.
             pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-                let mut key = Box::new(Zeroizing::new([0; 32]));
-                key.copy_from_slice(bytes);
-                Self(key)
+                Self(Locked::copy_of(bytes))
             }
 
             pub fn expose(&self) -> &[u8; 32] {
-                &self.0
+                self.0.expose()
             }
         }
 
@@ -68,18 +70,30 @@ secret_key!(
 
 impl BoxSecretKey {
     pub fn public_key(&self) -> BoxPublicKey {
-        let scratch = Scratch::new(self);
-        BoxPublicKey::from_trusted(*scratch.0.public_key().as_bytes())
+        let public = public_key(self);
+        zeroize_stack::<STACK>();
+        public
     }
 
     /// NaCl's beforenm, once per pair of keys (D5). The key has passed the gate of D4 by its type.
     pub fn shared_with(&self, other: &BoxPublicKey) -> SharedSecret {
-        let scratch = Scratch::new(self);
-        SharedSecret::new(SalsaBox::new(
-            &PublicKey::from(*other.as_bytes()),
-            &scratch.0,
-        ))
+        let shared = shared(self, other);
+        zeroize_stack::<STACK>();
+        shared
     }
+}
+
+#[inline(never)]
+fn public_key(key: &BoxSecretKey) -> BoxPublicKey {
+    let scratch = Scratch::new(key);
+    BoxPublicKey::from_trusted(*scratch.0.public_key().as_bytes())
+}
+
+#[inline(never)]
+fn shared(key: &BoxSecretKey, other: &BoxPublicKey) -> SharedSecret {
+    let scratch = Scratch::new(key);
+    let other = PublicKey::from(*other.as_bytes());
+    SharedSecret::new(SalsaBox::new(&other, &scratch.0))
 }
 
 /// The library's own key type leaves its bytes in memory when dropped (D4): this one overwrites them.

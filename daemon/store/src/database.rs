@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use crate::condition::Condition;
 use crate::error::{StoreError, left_no_mark};
-use crate::recovery;
 use crate::sqlcipher::key_connection;
+use crate::{memory, recovery};
 
 /// One of them may be busy with the whole file (`integrity`).
 const READERS: u32 = 3;
@@ -83,6 +83,7 @@ impl Store {
     }
 
     async fn connect(path: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
+        memory::is_wiped();
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)

@@ -18,6 +18,7 @@ pub mod enrollment;
 pub mod error;
 pub mod events;
 pub mod integrity;
+pub mod memory;
 pub mod messages;
 pub mod new;
 pub mod order;

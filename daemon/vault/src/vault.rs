@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use connect_proto::ids::UserId;
 use rand_core::CryptoRngCore;
+use zeroize::zeroize_stack;
 
 use crate::attempts::{AttemptTime, Standing};
 use crate::disk;
@@ -28,6 +29,8 @@ pub use crate::error::{ChangePinError, RecoverError, UnlockError, VaultError};
 pub use crate::pin::PinRefused;
 
 const SEALED_FILE: &str = "keys.sealed";
+/// More than opening and sealing take.
+const STACK: usize = 128 << 10;
 
 /// One account's sealed keys, and the count of attempts to open them.
 #[derive(Debug)]
@@ -42,8 +45,17 @@ pub struct Vault {
 /// What it protects lies on the disk, and is whole after a panic too.
 static TURN: Mutex<()> = Mutex::new(());
 
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+fn take_turn() -> Turn {
+    Turn(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+struct Turn(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+
+impl Drop for Turn {
+    /// Derivations and ciphers leave what they worked with on the stack, below whoever took the turn.
+    fn drop(&mut self) {
+        zeroize_stack::<STACK>();
+    }
 }
 
 impl Vault {

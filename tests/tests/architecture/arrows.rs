@@ -12,12 +12,14 @@ const TESTS: &str = "connect-tests";
 const RELAY: &str = "connect-relay";
 const POINTS: &str = "connect-points";
 const CORE: &str = "connect-core";
+const MEMORY: &str = "connect-memory";
 
 /// The arrows between our crates. The tests may import all.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
-    ("connect-proto", &[]),
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
+    (MEMORY, &[]),
+    ("connect-proto", &[MEMORY]),
     (POINTS, &[]),
-    (CORE, &["connect-proto"]),
+    (CORE, &["connect-proto", MEMORY]),
     ("connect-vault", &[CORE, "connect-proto", POINTS]),
     ("connect-store", &[CORE, "connect-proto", POINTS]),
     ("connect-uplink", &[CORE, "connect-proto"]),
@@ -42,6 +44,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
             "connect-store",
             "connect-uplink",
             CORE,
+            MEMORY,
             "connect-proto",
             POINTS,
         ],
@@ -57,7 +60,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
 ];
 
 /// At home in these crates, and nowhere else.
-const HOMES: [(&str, &[&str]); 33] = [
+const HOMES: [(&str, &[&str]); 35] = [
     ("prost", &["connect-proto"]),
     ("prost-build", &["connect-proto"]),
     ("protox", &["connect-proto"]),
@@ -67,6 +70,8 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("crypto_secretbox", &[CORE]),
     ("hmac", &[CORE]),
     ("subtle", &[CORE]),
+    ("memsec", &[MEMORY]),
+    ("zeroizing-alloc", &["connectd"]),
     ("argon2", &["connect-vault"]),
     ("hkdf", &["connect-vault"]),
     ("secret-service", &["connect-vault"]),

@@ -103,6 +103,8 @@ pub const NUMBERS: &[u64] = &[
     AUDIT_ENTRY,
     AUDIT_ENTRIES,
 ];
+/// Members whose values are the machine's: only their shape is as written.
+pub const OF_THE_MACHINE: &[&str] = &["memory"];
 /// A text that is another one every time.
 pub const FRESH: &[&str] = &[REF];
 /// A number from this one on is a time, and another one every time.

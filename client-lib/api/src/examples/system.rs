@@ -9,7 +9,8 @@ use crate::rpc::{Discover, Document};
 use crate::scope::Scope;
 use crate::system::{
     EventsHealth, GetHealth, Health, Hello, HelloAnswer, HelloParams, HostHealth, InboxHealth,
-    Integrity, OutboxHealth, RelayHealth, SessionHealth, State, StorageHealth,
+    Integrity, KeyMemory, MemoryHealth, OutboxHealth, RelayHealth, SessionHealth, State,
+    StorageHealth,
 };
 
 impl Shown for Hello {
@@ -67,6 +68,11 @@ impl Shown for GetHealth {
                 core_dumps: false,
                 swap: false,
                 traceable: false,
+                memory: MemoryHealth {
+                    keys: KeyMemory::Secret,
+                    locked: true,
+                    wiped: true,
+                },
             },
             storage: StorageHealth {
                 integrity: Integrity::Unchecked,

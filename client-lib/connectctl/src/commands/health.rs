@@ -2,7 +2,8 @@
 
 use clap::Args;
 use connect_api::system::{
-    self, HostHealth, Integrity, RelayHealth, SessionHealth, StorageHealth, StorageTrouble,
+    self, HostHealth, Integrity, KeyMemory, RelayHealth, SessionHealth, StorageHealth,
+    StorageTrouble,
 };
 
 use crate::context::Context;
@@ -109,6 +110,14 @@ fn host(host: &HostHealth) -> String {
         (host.core_dumps, "core dumps are possible"),
         (host.swap, "swap may not be encrypted"),
         (host.traceable, "a debugger could attach"),
+        (
+            host.memory.keys == KeyMemory::Swappable && !host.memory.locked,
+            "keys could be swapped",
+        ),
+        (
+            !host.memory.wiped && host.memory.keys != KeyMemory::Other,
+            "freed memory is not overwritten",
+        ),
     ]
     .into_iter()
     .filter_map(|(is_so, danger)| is_so.then_some(danger))

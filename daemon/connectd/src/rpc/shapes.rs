@@ -3,7 +3,8 @@
 use connect_api::contacts::{Contact, Trust};
 use connect_api::conversation::Conversation;
 use connect_api::messages::{Auth, Message, MessageState, RecipientState, StateReason};
-use connect_api::system::{Integrity, State, StorageTrouble};
+use connect_api::system::{Integrity, KeyMemory, MemoryHealth, State, StorageTrouble};
+use connect_memory::Kept;
 use connect_service::contacts::fingerprint;
 use connect_service::session::Phase;
 use connect_store::codes::{
@@ -14,6 +15,8 @@ use connect_store::contacts::Contact as StoredContact;
 use connect_store::conversations::Conversation as StoredConversation;
 use connect_store::messages::Message as StoredMessage;
 use connect_store::recipients::Recipient;
+
+use crate::host::Memory;
 
 pub(crate) fn state(phase: &Phase) -> State {
     match phase {
@@ -37,6 +40,18 @@ pub(crate) fn trouble(trouble: Trouble) -> StorageTrouble {
     match trouble {
         Trouble::Full => StorageTrouble::StorageFull,
         Trouble::Failed => StorageTrouble::StorageFailed,
+    }
+}
+
+pub(crate) fn memory(found: Memory) -> MemoryHealth {
+    MemoryHealth {
+        keys: match found.keys {
+            Kept::Secret => KeyMemory::Secret,
+            Kept::Locked => KeyMemory::Locked,
+            Kept::Swappable => KeyMemory::Swappable,
+        },
+        locked: found.all_locked,
+        wiped: found.heap_wiped,
     }
 }
 

@@ -12,7 +12,7 @@ use jsonrpsee::core::RegisterMethodError;
 use crate::rpc::Module;
 use crate::rpc::context::{Caller, Context};
 use crate::rpc::failure::Failure;
-use crate::rpc::shapes::{integrity, state, trouble};
+use crate::rpc::shapes::{integrity, memory, state, trouble};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Hello, _, _>(module, async |context, caller, params| {
@@ -67,6 +67,7 @@ fn tell_health(context: &Context) -> Health {
             core_dumps: exposure.core_dumps,
             swap: exposure.swap,
             traceable: exposure.traceable,
+            memory: memory(exposure.memory),
         },
         storage: StorageHealth {
             integrity: integrity(health.storage.integrity),

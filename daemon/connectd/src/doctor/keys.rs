@@ -1,0 +1,47 @@
+//! What opening the keys depends on.
+
+use connect_vault::attempts::host_boot_time;
+use connect_vault::vault::{KdfCost, Vault};
+
+use super::Check;
+use crate::config::Config;
+
+/// Where an account that is enrolled has its keys.
+const ACCOUNT: &str = "account";
+
+pub(super) fn checks(config: &Config) -> [Check; 2] {
+    [keystore(config), boot_clock()]
+}
+
+fn keystore(config: &Config) -> Check {
+    const NAME: &str = "keystore";
+    let kind = config.keystore.kind();
+    let vault = Vault::new(
+        &config.state_dir.join(ACCOUNT),
+        config.keystore.clone(),
+        KdfCost::production(),
+    );
+    let tried = if vault.exists() {
+        vault.check_keystore()
+    } else {
+        config.keystore.check_given()
+    };
+    match tried {
+        Ok(()) if vault.exists() => Check::ok(NAME, format!("{kind}: it has what opens the keys")),
+        Ok(()) => Check::ok(NAME, format!("{kind}: nothing is enrolled yet")),
+        Err(error) => Check::fail(NAME, kind.to_string(), error.to_string()),
+    }
+}
+
+fn boot_clock() -> Check {
+    const NAME: &str = "boot_clock";
+    match host_boot_time() {
+        Ok(_) => Check::ok(NAME, "readable"),
+        Err(error) => Check::fail(
+            NAME,
+            error.to_string(),
+            "without it no attempt to unlock is counted, and none is made: let the process read \
+             /proc/sys/kernel/random/boot_id",
+        ),
+    }
+}
