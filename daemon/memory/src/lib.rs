@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const LEN: usize = 32;
 
@@ -82,6 +81,7 @@ pub fn try_out() -> Kept {
 /// Each attempt that fails may cost a descriptor: there is no second one.
 #[cfg(target_os = "linux")]
 fn secret() -> Option<NonNull<[u8; LEN]>> {
+    use std::sync::atomic::{AtomicBool, Ordering};
     static REFUSED: AtomicBool = AtomicBool::new(false);
     if REFUSED.load(Ordering::Relaxed) {
         return None;
