@@ -35,24 +35,18 @@ impl Vault {
             CannotUnseal::WrongPin | CannotUnseal::OutOfMemory => RecoverError::WrongKey,
             CannotUnseal::Damaged => RecoverError::Vault(VaultError::Damaged),
         })?;
-        let (secret_id, secret, is_new) = self.secret_for(&old, rng)?;
+        let (secret_id, secret) = self.secret_for(&old, rng)?;
         let under = SealUnder {
             keystore: self.keystore.kind(),
-            secret_id: secret_id.clone(),
+            secret_id,
             secret: &secret,
             cost: self.cost,
             pin: new_pin,
         };
         let sealed = sealing::reseal(old, &opened.master, under, rng)
             .and_then(|sealed| disk::replace(&self.path(), &sealed.encode()));
-        if let Err(error) = sealed {
-            if is_new {
-                self.keystore
-                    .remove(secret_id.as_ref())
-                    .map_err(VaultError::from)?;
-            }
-            return Err(VaultError::from(error).into());
-        }
+        // A secret that was made for this stays, whatever failed: the file may name it already, and alone it opens nothing.
+        sealed.map_err(VaultError::from)?;
         self.ledger.clear().map_err(VaultError::from)?;
         Ok(opened.keys)
     }
@@ -62,12 +56,11 @@ impl Vault {
         &self,
         old: &Sealed,
         rng: &mut impl CryptoRngCore,
-    ) -> Result<(Option<SecretId>, KeystoreSecret, bool), VaultError> {
+    ) -> Result<(Option<SecretId>, KeystoreSecret), VaultError> {
         if let Ok(secret) = self.secret_of(old) {
-            return Ok((old.header.secret_id.clone(), secret, false));
+            return Ok((old.header.secret_id.clone(), secret));
         }
-        let (id, secret) = self.keystore.create(rng)?;
-        Ok((id, secret, true))
+        Ok(self.keystore.create(rng)?)
     }
 
     /// Puts another recovery key in the place of the one there is, which opens nothing from then on. The PIN is an attempt
