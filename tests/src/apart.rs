@@ -85,6 +85,10 @@ impl Apart {
         Ok(std::fs::write(&self.config, config + more)?)
     }
 
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Of the process that runs.
     pub fn id(&self) -> u32 {
         self.process.as_ref().map_or(0, Process::id)

@@ -52,11 +52,13 @@ async fn what_does_not_open_is_one_attempt_and_leaves_it_locked() -> Result<()> 
     let world = World::new().await?;
     let alice = unattended(&world, "alice", "29572").await?;
     let mut raw = Raw::connect(alice.socket()).await?;
-    // After the daemon's own attempt: one at a time.
+    let mut log = String::new();
+    while !log.contains("session.unattended_pin") {
+        assert_eq!(raw.outcome("system.health", json!({})).await?, "ok");
+        log = std::fs::read_to_string(alice.log())?;
+    }
     let unlocked = raw.call("session.unlock", json!({"pin": "29573"})).await?;
     assert_eq!(unlocked["error"]["data"]["attempts_left"], 7, "{unlocked}");
-    let log = std::fs::read_to_string(alice.log())?;
-    assert!(log.contains("session.unattended_pin"), "{log}");
     assert!(!log.contains("29572"));
     Ok(())
 }
@@ -95,5 +97,25 @@ fn a_credential_that_no_unit_gives_is_an_error_of_the_configuration() -> Result<
     let text = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(78), "{text}");
     assert!(text.contains("LoadCredentialEncrypted="), "{text}");
+    Ok(())
+}
+
+/// An administrator has no credentials at hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_while_it_is_stopped_needs_no_credential() -> Result<()> {
+    let world = World::new().await?;
+    let mut alice = unattended(&world, "alice", PIN).await?;
+    alice.stop()?;
+    let reset = std::process::Command::new(connect_tests::binaries::path("connectd")?)
+        .arg("reset-attempts")
+        .arg("--state-dir")
+        .arg(&alice.state_dir)
+        .arg("--config")
+        .arg(alice.config())
+        .env("CONNECTD_KEYSTORE", "file")
+        .env_remove("CREDENTIALS_DIRECTORY")
+        .output()?;
+    let text = String::from_utf8_lossy(&reset.stderr).into_owned();
+    assert!(reset.status.success(), "{text}");
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::places;
 mod keystore;
 mod session;
 
-pub use session::{LockOn, SessionConfig, WhenIdle};
+pub use session::{LockOn, PinPlace, SessionConfig, WhenIdle};
 
 const MAX_FILE: u64 = 1 << 20;
 
@@ -73,10 +73,6 @@ pub enum ConfigError {
     },
     #[error("limits.{0} has a value that the daemon cannot work with")]
     Limit(&'static str),
-    #[error(
-        "session.unattended_pin names a credential, and there is no $CREDENTIALS_DIRECTORY: add LoadCredentialEncrypted= to the unit, or name a file by its absolute path"
-    )]
-    NoCredentials,
     #[error("session.unattended_pin is the name of a credential or an absolute path")]
     UnattendedPin,
     #[error("there is no default for {0} here: give {1}")]

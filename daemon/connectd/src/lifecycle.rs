@@ -16,7 +16,7 @@ use rand_core::RngCore as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, WhenIdle};
+use crate::config::{Config, PinPlace, WhenIdle};
 use crate::instance::{Instance, InstanceError};
 use crate::rpc::context::Context;
 use crate::{accept, rpc, unattended};
@@ -29,6 +29,10 @@ pub enum StartError {
     Instance(#[from] InstanceError),
     #[error("the socket {path}: {error}")]
     Listen { path: String, error: ListenError },
+    #[error(
+        "session.unattended_pin names a credential, and there is no $CREDENTIALS_DIRECTORY: add LoadCredentialEncrypted= to the unit, or name a file by its absolute path"
+    )]
+    NoCredentials,
     #[error("{0}")]
     Session(#[from] Error),
     #[error("the methods cannot be registered")]
@@ -56,6 +60,14 @@ pub async fn start(
     mut chance: Chance,
 ) -> Result<Daemon, StartError> {
     config.keystore.check_given()?;
+    let unattended_pin = match &config.session.unattended_pin {
+        Some(place) => Some(place.path().ok_or(StartError::NoCredentials)?),
+        None => None,
+    };
+    let may_show_as_exposed = matches!(
+        config.session.unattended_pin,
+        Some(PinPlace::Credential { .. })
+    );
     let instance = Instance::take(&config.state_dir)?;
     let locking = locking(&config);
     let first_ref = chance.next_u64();
@@ -86,7 +98,10 @@ pub async fn start(
     let tasks = TaskTracker::new();
     tasks.spawn(accept::run(listener, context, methods, ending.clone()));
     tasks.spawn(idle::run(Arc::clone(&session), ending.clone()));
-    if let Some(path) = config.session.unattended_pin {
+    if let Some(path) = unattended_pin {
+        if !may_show_as_exposed {
+            unattended::warn_if_exposed(&path);
+        }
         tasks.spawn(unattended::unlock(Arc::clone(&session), path));
     }
     #[cfg(target_os = "linux")]

@@ -305,9 +305,9 @@ async fn live(config: config::Config) -> Result<(), Stop> {
 
 fn exit_code(error: &StartError) -> sysexits::ExitCode {
     match error {
-        StartError::Keystore(_) | StartError::Session(Error::NotEnrolled) => {
-            sysexits::ExitCode::Config
-        }
+        StartError::Keystore(_)
+        | StartError::NoCredentials
+        | StartError::Session(Error::NotEnrolled) => sysexits::ExitCode::Config,
         StartError::Instance(_) | StartError::Listen { .. } => sysexits::ExitCode::Unavailable,
         StartError::Methods => sysexits::ExitCode::Software,
         StartError::Io(_) | StartError::Session(_) => sysexits::ExitCode::IoErr,

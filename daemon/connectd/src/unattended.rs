@@ -17,9 +17,6 @@ pub(crate) async fn unlock(session: Arc<Session>, path: PathBuf) {
     if !matches!(session.phase(), Phase::Locked) {
         return;
     }
-    if disk::is_exposed(&path).unwrap_or(false) {
-        tracing::warn!("others may be able to read what session.unattended_pin names");
-    }
     let pin = match read(&path) {
         Ok(pin) => pin,
         Err(error) => {
@@ -36,6 +33,13 @@ pub(crate) async fn unlock(session: Arc<Session>, path: PathBuf) {
             );
         }
         Err(error) => tracing::error!(%error, "not unlocked: somebody has to"),
+    }
+}
+
+/// Not of a credential: systemd may give the unit's user an access list, which shows as the group's rights.
+pub(crate) fn warn_if_exposed(path: &Path) {
+    if disk::is_exposed(path).unwrap_or(false) {
+        tracing::warn!("others can read what session.unattended_pin names: chmod 600 it");
     }
 }
 

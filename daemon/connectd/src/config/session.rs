@@ -42,24 +42,45 @@ pub enum WhenIdle {
     Cover,
 }
 
+/// Where a PIN lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PinPlace {
+    File(PathBuf),
+    /// In the unit's credentials, where it has some.
+    Credential {
+        name: PathBuf,
+        directory: Option<PathBuf>,
+    },
+}
+
+impl PinPlace {
+    /// A credential that no unit gives is told before the daemon answers, and not by a server that stays locked.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Credential { name, directory } => Some(directory.as_ref()?.join(name)),
+        }
+    }
+}
+
 /// As it is in force.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct SessionConfig {
     /// Where the PIN for a start without anyone lies; none: somebody has to unlock.
-    pub unattended_pin: Option<PathBuf>,
+    pub unattended_pin: Option<PinPlace>,
     pub when_idle: WhenIdle,
     pub lock_on: Vec<LockOn>,
 }
 
 impl SessionSection {
-    /// A credential that is not there is told now, and not by a server that stays locked.
+    /// What is done while no daemon runs needs no credentials.
     pub(super) fn settle(self, service: &Service) -> Result<SessionConfig, ConfigError> {
         let unattended_pin = match self.unattended_pin {
-            Some(path) if path.is_absolute() => Some(path),
-            Some(name) if name.components().count() == 1 => {
-                let directory = service.credentials.as_ref();
-                Some(directory.ok_or(ConfigError::NoCredentials)?.join(name))
-            }
+            Some(path) if path.is_absolute() => Some(PinPlace::File(path)),
+            Some(name) if name.components().count() == 1 => Some(PinPlace::Credential {
+                name,
+                directory: service.credentials.clone(),
+            }),
             Some(_) => return Err(ConfigError::UnattendedPin),
             None => None,
         };
