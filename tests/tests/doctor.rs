@@ -46,11 +46,15 @@ async fn beside_a_daemon_that_is_well_nothing_fails_and_nothing_is_left() -> Res
     let (report, healthy) = examined(&places(&alice.state_dir, alice.socket())?)?;
     assert!(healthy, "{report:#}");
     assert_eq!(report["healthy"], true);
+    let opens = format!(
+        "file: it has what opens the keys in {}",
+        alice.state_dir.display()
+    );
     for (name, found) in [
         ("core_dumps", "off"),
         ("freed_memory", "overwritten"),
         ("database_memory", "overwritten when it is given back"),
-        ("keystore", "file: it has what opens the keys"),
+        ("keystore", opens.as_str()),
         ("boot_clock", "readable"),
     ] {
         let check = check(&report, name)?;

@@ -142,6 +142,12 @@ impl Vault {
         }
     }
 
+    /// Whether there are sealed keys, and whether they can be read as such.
+    pub fn look(&self) -> Result<bool, VaultError> {
+        let _turn = take_turn();
+        Ok(self.read()?.is_some())
+    }
+
     /// For who has proven to be the owner by other means: a recovery key, or an administrator (D23).
     pub fn reset_attempts(&self) -> Result<(), VaultError> {
         let _turn = take_turn();

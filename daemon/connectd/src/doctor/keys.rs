@@ -21,14 +21,29 @@ fn keystore(config: &Config) -> Check {
         config.keystore.clone(),
         KdfCost::production(),
     );
-    let tried = if vault.exists() {
+    let is_there = match vault.look() {
+        Ok(is_there) => is_there,
+        Err(error) => {
+            const ADVICE: &str = "run this as the daemon's user; where the keys are damaged, bring account/keys.sealed back from a backup";
+            return Check::fail(NAME, error.to_string(), ADVICE);
+        }
+    };
+    let tried = if is_there {
         vault.check_keystore()
     } else {
         config.keystore.check_given()
     };
+    let place = config.state_dir.display();
     match tried {
-        Ok(()) if vault.exists() => Check::ok(NAME, format!("{kind}: it has what opens the keys")),
-        Ok(()) => Check::ok(NAME, format!("{kind}: nothing is enrolled yet")),
+        Ok(()) if is_there => Check::ok(
+            NAME,
+            format!("{kind}: it has what opens the keys in {place}"),
+        ),
+        Ok(()) => Check::warn(
+            NAME,
+            format!("{kind}: nothing is enrolled in {place}"),
+            "if an account is elsewhere, name its place: --state-dir, --config",
+        ),
         Err(error) => Check::fail(NAME, kind.to_string(), error.to_string()),
     }
 }

@@ -1,6 +1,7 @@
 //! Where this host swaps to.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +14,12 @@ pub enum Swap {
 }
 
 pub fn swap() -> Swap {
-    let list = fs::read_to_string("/proc/swaps").unwrap_or_default();
-    kind(&list, is_encrypted)
+    match fs::read_to_string("/proc/swaps") {
+        Ok(list) => kind(&list, is_encrypted),
+        // A kernel without swap has no list.
+        Err(error) if error.kind() == ErrorKind::NotFound => Swap::None,
+        Err(_) => Swap::Plain,
+    }
 }
 
 /// The first line of the list is its heading.
@@ -44,9 +49,13 @@ fn is_encrypted(device: &str) -> bool {
     if !device.starts_with("/dev") {
         return false;
     }
-    let uuid = Path::new("/sys/class/block").join(name).join("dm/uuid");
-    name.starts_with("zram")
-        || fs::read_to_string(uuid).is_ok_and(|uuid| uuid.starts_with("CRYPT-"))
+    let about = Path::new("/sys/class/block").join(name);
+    if name.starts_with("zram") {
+        // With a backing device it writes pages out as they are.
+        let backing = fs::read_to_string(about.join("backing_dev"));
+        return backing.map_or(true, |device| device.trim() == "none");
+    }
+    fs::read_to_string(about.join("dm/uuid")).is_ok_and(|uuid| uuid.starts_with("CRYPT-"))
 }
 
 #[cfg(test)]
