@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 const LEN: usize = 32;
 
@@ -31,6 +32,7 @@ impl Locked {
     /// If there is no memory at all.
     pub fn zeroed() -> Self {
         let (bytes, kept) = secret().map_or_else(ordinary, |bytes| (bytes, Kept::Secret));
+        WORST.fetch_max(kept as u8, Ordering::Relaxed);
         let mut locked = Self { bytes, kept };
         locked.expose_mut().fill(0);
         locked
@@ -78,18 +80,30 @@ pub fn try_out() -> Kept {
         .unwrap_or(Kept::Swappable)
 }
 
-/// Each attempt that fails may cost a descriptor: there is no second one.
+/// How the worst of all keys of this process was kept.
+pub fn worst() -> Kept {
+    match WORST.load(Ordering::Relaxed) {
+        0 => Kept::Secret,
+        1 => Kept::Locked,
+        _ => Kept::Swappable,
+    }
+}
+
+/// As a number, that none may be better than.
+static WORST: AtomicU8 = AtomicU8::new(0);
+
+/// Each attempt that fails may cost a descriptor: there are a few of them, since the next one may succeed.
 #[cfg(target_os = "linux")]
 fn secret() -> Option<NonNull<[u8; LEN]>> {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    static REFUSED: AtomicBool = AtomicBool::new(false);
-    if REFUSED.load(Ordering::Relaxed) {
+    const MOST: u8 = 32;
+    static REFUSED: AtomicU8 = AtomicU8::new(0);
+    if REFUSED.load(Ordering::Relaxed) >= MOST {
         return None;
     }
     #[expect(unsafe_code, reason = "any bytes make an array of bytes")]
     let bytes = unsafe { memsec::memfd_secret::<[u8; LEN]>() };
     if bytes.is_none() {
-        REFUSED.store(true, Ordering::Relaxed);
+        REFUSED.fetch_add(1, Ordering::Relaxed);
     }
     bytes
 }

@@ -45,7 +45,8 @@ pub(crate) fn trouble(trouble: Trouble) -> StorageTrouble {
 
 pub(crate) fn memory(found: Memory) -> MemoryHealth {
     MemoryHealth {
-        keys: match found.keys {
+        // What was tried at the start is no promise for keys that came later.
+        keys: match found.keys.max(connect_memory::worst()) {
             Kept::Secret => KeyMemory::Secret,
             Kept::Locked => KeyMemory::Locked,
             Kept::Swappable => KeyMemory::Swappable,
