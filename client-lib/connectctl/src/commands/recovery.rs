@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use connect_api::errors::ErrorCode;
 use connect_api::recovery::RecoveryKey;
 use connect_api::session::{self, RecoverParams, SetRecoveryKeyParams};
+use connect_client::error::CallError;
 use rand_core::OsRng;
 use serde::Serialize;
 
@@ -74,7 +76,14 @@ pub(crate) async fn renew(args: NewRecoveryKey, context: &Context) -> Result<(),
         pin: args.pin.read(&context.out)?,
         recovery_key: recovery_key.clone(),
     };
-    context.call::<session::SetRecoveryKey>(params).await?;
+    if let Err(error) = context.call::<session::SetRecoveryKey>(params).await {
+        if may_be_done(&error) {
+            context
+                .out
+                .warn("the recovery key before may open nothing any more: run this again");
+        }
+        return Err(error);
+    }
     let made = Made {
         recovery_key: recovery_key.expose().to_string(),
     };
@@ -82,4 +91,16 @@ pub(crate) async fn renew(args: NewRecoveryKey, context: &Context) -> Result<(),
     context.out.answer(&made, shown)?;
     context.out.warn(KEEP_IT);
     Ok(())
+}
+
+/// Nobody heard whether the daemon did it.
+fn may_be_done(error: &Error) -> bool {
+    let Error::Call(error) = error else {
+        return false;
+    };
+    match error {
+        CallError::Daemon { code, .. } => *code == ErrorCode::Timeout,
+        CallError::Disconnected | CallError::Timeout | CallError::Protocol => true,
+        CallError::Unreachable(_) => false,
+    }
 }
