@@ -7,6 +7,7 @@ pub mod host;
 pub mod lifecycle;
 pub mod limits;
 pub mod offline;
+pub mod pin_file;
 pub mod places;
 pub mod rpc;
 mod unattended;

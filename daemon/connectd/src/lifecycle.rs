@@ -16,7 +16,7 @@ use rand_core::RngCore as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, PinPlace, WhenIdle};
+use crate::config::{Config, WhenIdle};
 use crate::instance::{Instance, InstanceError};
 use crate::rpc::context::Context;
 use crate::{accept, rpc, unattended};
@@ -61,13 +61,9 @@ pub async fn start(
 ) -> Result<Daemon, StartError> {
     config.keystore.check_given()?;
     let unattended_pin = match &config.session.unattended_pin {
-        Some(place) => Some(place.path().ok_or(StartError::NoCredentials)?),
+        Some(place) => Some(unattended::settle(place).ok_or(StartError::NoCredentials)?),
         None => None,
     };
-    let may_show_as_exposed = matches!(
-        config.session.unattended_pin,
-        Some(PinPlace::Credential { .. })
-    );
     let instance = Instance::take(&config.state_dir)?;
     let locking = locking(&config);
     let first_ref = chance.next_u64();
@@ -99,9 +95,6 @@ pub async fn start(
     tasks.spawn(accept::run(listener, context, methods, ending.clone()));
     tasks.spawn(idle::run(Arc::clone(&session), ending.clone()));
     if let Some(path) = unattended_pin {
-        if !may_show_as_exposed {
-            unattended::warn_if_exposed(&path);
-        }
         tasks.spawn(unattended::unlock(Arc::clone(&session), path));
     }
     #[cfg(target_os = "linux")]

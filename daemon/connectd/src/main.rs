@@ -1,7 +1,7 @@
 //! The `connectd` command.
 
 use std::alloc::System;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,9 +15,9 @@ use connectd::doctor;
 use connectd::host;
 use connectd::lifecycle::{self, StartError};
 use connectd::offline::{self, OfflineError};
+use connectd::pin_file;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use zeroize::Zeroizing;
 use zeroizing_alloc::ZeroAlloc;
 
 /// What is given back is overwritten first: libraries keep no watch on the copies that they make of a PIN or a text.
@@ -218,7 +218,7 @@ fn load(place: Place, socket: Option<PathBuf>) -> Result<config::Config, Stop> {
 fn verify(args: Verify) -> Result<ExitCode, Stop> {
     let config = load(args.place, None)?;
     host::harden();
-    let pin = read_pin(&args.pin_file).map_err(|error| Stop {
+    let pin = pin_file::read(&args.pin_file).map_err(|error| Stop {
         code: sysexits::ExitCode::NoInput,
         message: format!("{}: {error}", args.pin_file.display()),
     })?;
@@ -262,23 +262,6 @@ fn examine(args: Doctor) -> Result<ExitCode, Stop> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// Without the line break at its end.
-fn read_pin(path: &Path) -> io::Result<Zeroizing<String>> {
-    /// Longer than any passphrase.
-    const LONGEST: u64 = 4096;
-    let mut text = Zeroizing::new(String::with_capacity(4096));
-    if path.as_os_str() == "-" {
-        io::stdin().lock().take(LONGEST).read_to_string(&mut text)?;
-    } else {
-        std::fs::File::open(path)?
-            .take(LONGEST)
-            .read_to_string(&mut text)?;
-    }
-    let length = text.trim_end_matches(['\r', '\n']).len();
-    text.truncate(length);
-    Ok(text)
 }
 
 async fn live(config: config::Config) -> Result<(), Stop> {

@@ -53,16 +53,6 @@ pub enum PinPlace {
     },
 }
 
-impl PinPlace {
-    /// A credential that no unit gives is told before the daemon answers, and not by a server that stays locked.
-    pub(crate) fn path(&self) -> Option<PathBuf> {
-        match self {
-            Self::File(path) => Some(path.clone()),
-            Self::Credential { name, directory } => Some(directory.as_ref()?.join(name)),
-        }
-    }
-}
-
 /// As it is in force.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct SessionConfig {
