@@ -1,5 +1,8 @@
 //! The recovery key: in without PIN and keystore, and making another one (D23).
 
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
 use connect_vault::attempts::host_boot_time;
 use connect_vault::recovery::RecoveryKey;
 use connect_vault::vault::{RecoverError, Vault};
@@ -48,13 +51,13 @@ impl Session {
         let unlocked = self.unlocked()?;
         let vault = self.vault(&self.account_dir());
         set(vault, pin, key, self.chance.clone()).await?;
+        unlocked.has_recovery_key.store(true, Ordering::Relaxed);
         enter(&unlocked).await;
         Ok(())
     }
 
-    /// Whether the account has one.
-    pub async fn has_recovery_key(&self) -> Result<bool, Error> {
-        let vault = self.vault(&self.account_dir());
+    pub(crate) async fn has_recovery_key(&self, dir: &Path) -> Result<bool, Error> {
+        let vault = self.vault(dir);
         let read = tokio::task::spawn_blocking(move || vault.has_recovery_key());
         read.await
             .map_err(|_| Error::Internal("reading the sealed keys ended early"))?

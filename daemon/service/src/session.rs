@@ -267,6 +267,7 @@ impl Session {
             newest_event: watch::Sender::new(newest),
             outbox_wake: tokio::sync::Notify::new(),
             relay_is_back: tokio::sync::Notify::new(),
+            has_recovery_key: AtomicBool::new(self.has_recovery_key(dir).await?),
             is_telling: AtomicBool::new(false),
             policy: watch::Sender::new(policy),
             policy_turn: Mutex::new(()),

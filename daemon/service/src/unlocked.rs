@@ -11,7 +11,7 @@ use connect_store::policy::Policy;
 use connect_uplink::uplink::{Credentials, Uplink};
 use connect_vault::keys::Keys;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,8 @@ pub struct Unlocked {
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub counters: Counters,
+    /// As the sealed file has it.
+    pub(crate) has_recovery_key: AtomicBool,
     /// Somebody's typing is being told.
     pub(crate) is_telling: AtomicBool,
     /// The id of the newest event that is committed.
@@ -90,6 +92,10 @@ impl Unlocked {
             _ => return,
         };
         self.store.condition().note_trouble(trouble);
+    }
+
+    pub fn has_recovery_key(&self) -> bool {
+        self.has_recovery_key.load(Ordering::Relaxed)
     }
 
     pub fn policy(&self) -> Policy {

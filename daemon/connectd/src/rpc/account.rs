@@ -29,8 +29,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     })?;
     super::register::<Get, _, _>(module, async |context, _, _| {
         let unlocked = context.session.unlocked()?;
-        let has_recovery_key = context.session.has_recovery_key().await?;
-        Ok(shape(&unlocked.account, has_recovery_key))
+        Ok(shape(&unlocked.account, unlocked.has_recovery_key()))
     })
 }
 
