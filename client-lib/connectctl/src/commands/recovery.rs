@@ -94,7 +94,7 @@ pub(crate) async fn renew(args: NewRecoveryKey, context: &Context) -> Result<(),
 }
 
 /// Nobody heard whether the daemon did it.
-fn may_be_done(error: &Error) -> bool {
+pub(crate) fn may_be_done(error: &Error) -> bool {
     let Error::Call(error) = error else {
         return false;
     };

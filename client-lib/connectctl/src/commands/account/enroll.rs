@@ -117,7 +117,15 @@ pub(crate) async fn run(args: Enroll, context: &Context) -> Result<(), Error> {
         recovery_key: recovery_key.clone(),
         replace_existing_installation: args.replace_existing_installation,
     };
-    let enrolled = context.call::<account::Enroll>(params).await?;
+    let enrolled = match context.call::<account::Enroll>(params).await {
+        Ok(enrolled) => enrolled,
+        Err(error) => {
+            if recovery_key.is_some() && recovery::may_be_done(&error) {
+                context.out.warn("if there is an account now, its recovery key was not shown: run connectctl recovery-key");
+            }
+            return Err(error);
+        }
+    };
     let made = Made {
         enrolled,
         recovery_key: recovery_key.as_ref().map(|key| key.expose().to_string()),
