@@ -184,8 +184,8 @@ async fn read_batch(
     let batch = events::list_of(&unlocked, wanted.kinds.as_deref(), after, BATCH)
         .await
         .ok()?;
-    // It may have been covered while they were read.
-    let last = session.followed().map_or(0, |(_, now)| now.min(last));
+    // It may have been covered while they were read; where it was locked, they end with what says so.
+    let last = session.followed().map_or(last, |(_, now)| now.min(last));
     let lines = batch
         .into_iter()
         .filter(|event| event.event_id <= last)
