@@ -69,6 +69,7 @@ impl House {
                 owner_uids: Vec::new(),
                 audience: Audience::User,
                 session: SessionConfig::default(),
+            organisation_keys: Vec::new(),
                 limits: Limits {
                     line_in: LINE_IN,
                     sends_per_second: 1_000_000,
@@ -153,6 +154,10 @@ async fn furnish(dir: &TempDir) {
         trust: Trust::Seen,
         update_revision: 0,
         added_ms: NOW_MS,
+        removed: false,
+        blocked: false,
+        contradiction: None,
+        stated: None,
         keys: vec![ContactKey {
             revision: 1,
             box_key: bob.box_key.public_key(),
@@ -160,10 +165,14 @@ async fn furnish(dir: &TempDir) {
             digest: [0; 32],
             state: KeyState::Active,
             changed_ms: NOW_MS,
+            countersigned: false,
+            decision: None,
             fingerprint: None,
         }],
     };
-    contacts::put(&mut tx, &contact).await.expect("a contact");
+    contacts::put(&mut tx, None, &contact)
+        .await
+        .expect("a contact");
     tx.commit().await.expect("a commit");
     store.close().await;
 }

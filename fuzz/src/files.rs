@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use connect_service::backup::format::{Header, Manifest};
+use connect_service::backup::read::Opener;
 use connect_vault::attempts::AttemptTime;
 use connect_vault::keystore::Keystore;
+use connect_vault::recovery::RecoveryKey;
 use connect_vault::sealed::Sealed;
 use connect_vault::vault::{KdfCost, Vault};
 use connectd::config::{self, Overrides};
@@ -16,6 +19,23 @@ fn file(name: &str, content: &[u8]) -> PathBuf {
     let path = DIR.path().join(name);
     std::fs::write(&path, content).expect("a temporary file");
     path
+}
+
+/// The header as anyone reads it, and all of it under a key that it was not made for.
+pub(crate) fn backup(data: &[u8]) {
+    if let Ok(Some((_, length))) = Header::read(data) {
+        assert!(length <= data.len());
+    }
+    if let Ok((_, begin)) = Manifest::read(data) {
+        assert!(begin <= data.len());
+    }
+    let key = RecoveryKey::from_bytes(&[5; RecoveryKey::LEN]);
+    let mut opener = Opener::new(key, data.len() as u64);
+    let mut database = Vec::new();
+    let fits = data
+        .chunks(7)
+        .all(|piece| opener.push(piece, &mut database).is_ok());
+    assert!(!(fits && opener.finish().is_ok()), "nobody sealed it");
 }
 
 pub(crate) fn sealed(data: &[u8]) {

@@ -28,6 +28,7 @@ fn named(name: &str) -> Target {
         "pin" => pure::pin,
         "command" => pure::command,
         "sealed" => files::sealed,
+        "backup" => files::backup,
         "attempts" => files::attempts,
         "config" => files::config,
         "socket" => daemon::socket,

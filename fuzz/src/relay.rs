@@ -56,6 +56,7 @@ impl House {
                     request_burst: unthrottled,
                     enrollments_per_minute: unthrottled,
                     mailbox_messages: 50,
+                    attachments_per_minute: unthrottled,
                     ..Limits::default()
                 },
             }))
@@ -71,20 +72,27 @@ impl House {
             let issued = operator::issue_code(house._dir.path(), &actor.id, &clock, &mut rng);
             let code = house.runtime.block_on(issued).expect("a code");
             let body = enrollment(&actor, code);
-            let status = house
-                .runtime
-                .block_on(house.ask(&actor, routes::ENROLL, &body, 0));
+            let status =
+                house
+                    .runtime
+                    .block_on(house.ask(&actor, ("POST", routes::ENROLL), &body, 0));
             assert_eq!(status, Some(StatusCode::OK));
         }
         house
     }
 
     /// The status, unless the relay waits for something.
-    async fn ask(&self, actor: &Actor, path: &str, body: &[u8], wrong: u8) -> Option<StatusCode> {
+    async fn ask(
+        &self,
+        actor: &Actor,
+        (method, path): (&str, &str),
+        body: &[u8],
+        wrong: u8,
+    ) -> Option<StatusCode> {
         let mut nonce = [0; 16];
         nonce[..8].copy_from_slice(&NONCES.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let call = Call {
-            method: "POST",
+            method,
             authority: &self.authority,
             path,
             body_sha256: &sha256(if wrong == 1 { b"another" } else { body }),
@@ -96,7 +104,9 @@ impl House {
             client_type: "fuzz",
             build_number: 1,
         };
-        let request = Request::post(format!("https://{}{path}", self.authority))
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("https://{}{path}", self.authority))
             .header(routes::HEADER_USER, actor.id.as_str())
             .header(
                 routes::HEADER_SIGNATURE,
@@ -132,22 +142,30 @@ pub(crate) fn enrollment(actor: &Actor, code: String) -> Vec<u8> {
     })
 }
 
+/// One that the seeds announce, with one chunk.
+const CHUNK: &str = "/api/v1/attachments/abababababababababababababababab/1";
+const ATTACHMENT: &str = "/api/v1/attachments/abababababababababababababababab";
+
 /// The first byte says where to and what is wrong with it; the rest is the body.
 pub(crate) fn relay(data: &[u8]) {
     let Some((how, body)) = data.split_first() else {
         return;
     };
-    let path = match how % 5 {
-        0 => routes::SEND,
-        1 => routes::RECEIVE,
-        2 => routes::LOOKUP,
-        3 => routes::ENROLL,
-        _ => routes::SEARCH,
+    let call = match (how / 40, how % 5) {
+        (5.., 0 | 4) => ("POST", routes::ATTACHMENTS),
+        (5.., 1) => ("PUT", CHUNK),
+        (5.., 2) => ("GET", CHUNK),
+        (5.., _) => ("DELETE", ATTACHMENT),
+        (_, 0) => ("POST", routes::SEND),
+        (_, 1) => ("POST", routes::RECEIVE),
+        (_, 2) => ("POST", routes::LOOKUP),
+        (_, 3) => ("POST", routes::ENROLL),
+        (_, _) => ("POST", routes::SEARCH),
     };
     let wrong = (how / 5) % 8;
     let status = HOUSE
         .runtime
-        .block_on(HOUSE.ask(&alice(), path, body, wrong));
+        .block_on(HOUSE.ask(&alice(), call, body, wrong));
     if let Some(status) = status {
         assert!(
             !status.is_server_error() || status == StatusCode::INSUFFICIENT_STORAGE,

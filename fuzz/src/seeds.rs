@@ -6,6 +6,7 @@ use connect_proto::enrollment::EnrollmentCode;
 use connect_proto::hash::sha256;
 use connect_proto::request::{Call, Caller, sign};
 use connect_proto::{codec, routes, wire};
+use connect_service::backup::format;
 use connect_vault::keys::Keys;
 use connect_vault::keystore::Keystore;
 use connect_vault::recovery::RecoveryKey;
@@ -58,6 +59,15 @@ pub(crate) fn write(into: &Path) {
         "sealed",
         &std::fs::read(dir.path().join("keys.sealed")).expect("the file"),
     );
+    let keys = vault
+        .portable()
+        .expect("sealed keys")
+        .expect("a recovery key");
+    let json = serde_json::json!({"keys": keys, "backup_key": "00".repeat(128)}).to_string();
+    let length = u32::try_from(json.len()).expect("a short header");
+    let numbers = [format::VERSION, length].map(u32::to_le_bytes).concat();
+    let backup = [&format::MAGIC[..], &numbers, json.as_bytes()].concat();
+    put("backup", "header", &backup);
     put("attempts", "three", br#"{"version":1,"failures":3,"boot_id":"6f3a2f0e-0000-4000-8000-000000000000","boot_ms":5}"#);
     put("pin", "digits", b"29571");
     put("pin", "words", PIN.as_bytes());
@@ -182,7 +192,16 @@ fn wires(put: &impl Fn(&str, &str, &[u8])) {
     let ours = codec::encode(&alice.honest(&bob, "hello"));
     let mine = codec::encode(&alice.honest(&alice, "hello"));
     let enroll = enrollment(&alice, "alice/0123456789ABCDEFGHJKMNPQRS".to_owned());
+    let attachment = wire::CreateAttachment {
+        attachment_id: vec![0xab; 16],
+        ciphertext_size: 20,
+        chunk_count: 1,
+        reader_ids: vec!["bob".to_owned()],
+    };
     for (name, how, body) in [
+        ("attachment", 200, codec::encode(&attachment)),
+        ("chunk", 201, vec![7; 20]),
+        ("chunk-back", 202, Vec::new()),
         ("send", 0, ours),
         ("send-self", 0, mine),
         ("receive", 1, codec::encode(&ack)),

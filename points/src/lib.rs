@@ -19,6 +19,8 @@ pub enum Side {
     Daemon,
     /// A daemon that enrolls.
     Enrollment,
+    /// A daemon that puts new keys in force.
+    Rotation,
     Relay,
 }
 
@@ -108,6 +110,14 @@ points! {
     BeforeAccountRename: Enrollment, MAY_FAIL;
     /// It is in its place, and no session was opened.
     AfterAccountRename: Enrollment, MAY_FAIL;
+    /// New keys are durable, and no bundle that would publish them.
+    BeforeRotationBundle: Rotation, MAY_FAIL;
+    /// The bundle is durable, and the relay does not know of it.
+    BeforeRotate: Rotation, MAY_FAIL;
+    /// The relay has the new keys in force, and nothing here says so.
+    AfterRotateBeforeVault: Rotation, MAY_FAIL;
+    /// The vault has them in force, and the database does not.
+    AfterVaultBeforeAccount: Rotation, MAY_FAIL;
     /// As with a daemon, for a whole group of changes.
     RelayBeforeCommit: Relay, MAY_FAIL;
     RelayAfterCommit: Relay, IS_DONE;

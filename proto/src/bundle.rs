@@ -60,14 +60,44 @@ pub fn sign(
 
 /// Checks sizes, keys and the bundle's own signature. The chain is the caller's to check.
 pub fn open(signed: &wire::SignedKeyBundle) -> Result<Bundle, BundleRefused> {
-    let wire: wire::KeyBundle =
-        codec::decode(&signed.bundle).map_err(|_| BundleRefused::Malformed)?;
+    let wire = decode(signed)?;
+    let box_key = BoxPublicKey::admit(&wire.box_public_key)?;
+    let sign_key = SignPublicKey::admit(&wire.sign_public_key)?;
+    let bundle = read(&wire, box_key, sign_key)?;
+    verify(
+        Purpose::Bundle,
+        &signed.bundle,
+        &signed.signature,
+        &bundle.sign_key,
+    )
+    .map_err(|_| BundleRefused::BadSignature)?;
+    Ok(bundle)
+}
+
+/// Reads a bundle whose very bytes, by their digest, were opened before: its keys are those that were admitted then.
+pub fn reopen(
+    signed: &wire::SignedKeyBundle,
+    box_key: BoxPublicKey,
+    sign_key: SignPublicKey,
+) -> Result<Bundle, BundleRefused> {
+    read(&decode(signed)?, box_key, sign_key)
+}
+
+fn decode(signed: &wire::SignedKeyBundle) -> Result<wire::KeyBundle, BundleRefused> {
+    codec::decode(&signed.bundle).map_err(|_| BundleRefused::Malformed)
+}
+
+fn read(
+    wire: &wire::KeyBundle,
+    box_key: BoxPublicKey,
+    sign_key: SignPublicKey,
+) -> Result<Bundle, BundleRefused> {
     let bundle = Bundle {
         user_id: wire.user_id.parse().map_err(|_| BundleRefused::Malformed)?,
         installation_id: InstallationId::try_from(wire.installation_id.as_slice())
             .map_err(|_| BundleRefused::Malformed)?,
-        box_key: BoxPublicKey::admit(&wire.box_public_key)?,
-        sign_key: SignPublicKey::admit(&wire.sign_public_key)?,
+        box_key,
+        sign_key,
         created_ms: wire.created_ms,
         revision: wire.revision,
         previous_digest: match wire.previous_digest.as_slice() {
@@ -78,13 +108,6 @@ pub fn open(signed: &wire::SignedKeyBundle) -> Result<Bundle, BundleRefused> {
     if bundle.revision == 0 || (bundle.revision == 1) != bundle.previous_digest.is_none() {
         return Err(BundleRefused::Malformed);
     }
-    verify(
-        Purpose::Bundle,
-        &signed.bundle,
-        &signed.signature,
-        &bundle.sign_key,
-    )
-    .map_err(|_| BundleRefused::BadSignature)?;
     Ok(bundle)
 }
 

@@ -130,6 +130,10 @@ byte_id!(
 byte_id!(GroupId, 16, "group id");
 byte_id!(CaseId, 16, "case id");
 byte_id!(
+    /// Random; names the chunks at the relay (§8.2.2).
+    AttachmentId, 16, "attachment id"
+);
+byte_id!(
     /// A paired app on the daemon's socket; the relay never sees it.
     AppId, 16, "app id"
 );

@@ -123,7 +123,7 @@ impl Claim {
     /// The signature over exactly the bytes that were parsed, and the call that it was made for.
     /// The body may still be on its way: `check_body` comes last.
     pub fn verify(
-        self,
+        &self,
         method: &str,
         authority: &str,
         path: &str,
@@ -131,14 +131,14 @@ impl Claim {
     ) -> Result<Verified, RequestRefused> {
         verify_bytes(&self.bytes, &self.signature, key)
             .map_err(|_| RequestRefused::BadSignature)?;
-        let header = self.header;
+        let header = &self.header;
         if header.method != method || header.authority != authority || header.uri_path != path {
             return Err(RequestRefused::OtherCall);
         }
         Ok(Verified {
             nonce: self.nonce,
             timestamp_ms: header.timestamp,
-            body_sha256: header.body_sha256,
+            body_sha256: header.body_sha256.clone(),
         })
     }
 }
@@ -152,9 +152,11 @@ pub struct Verified {
 }
 
 impl Verified {
-    pub fn check_body(&self, body: &[u8]) -> Result<(), RequestRefused> {
-        if sha256(body).as_slice() == self.body_sha256 {
-            Ok(())
+    /// The body's digest, once it was found to be the one that was signed.
+    pub fn check_body(&self, body: &[u8]) -> Result<Digest, RequestRefused> {
+        let digest = sha256(body);
+        if digest.as_slice() == self.body_sha256 {
+            Ok(digest)
         } else {
             Err(RequestRefused::OtherBody)
         }

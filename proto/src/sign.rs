@@ -20,6 +20,10 @@ pub enum Purpose {
     Bundle,
     ContactUpdate,
     Case,
+    /// An organisation says whose keys are whose (D25).
+    Verification,
+    /// An entry of the operators' log, with all before it (§10.6).
+    OperatorLog,
 }
 
 impl Purpose {
@@ -28,6 +32,8 @@ impl Purpose {
             Self::Bundle => "connect/bundle/v1",
             Self::ContactUpdate => "connect/contact-update/v1",
             Self::Case => "connect/case/v1",
+            Self::Verification => "connect/verification/v1",
+            Self::OperatorLog => "connect/operator-log/v1",
         }
     }
 

@@ -22,4 +22,5 @@ silent_debug! {
     LookupRequest SearchRequest DirectoryEntries Envelope Bounce Sealed CaseSealed Ack AckEntry EnvelopeList
     ContactUpdate ContactUpdateStatement CreateAttachment SignedInner Inner MessageRef Text Typing Receipt
     Edit Delete ResendRequest Attachment Member GroupControl CaseControl CaseKeyShare CaseLog EpochKey CaseField
+    AttachmentCopy
 }

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod identity;
 pub mod limits;
+pub mod lock;
 pub mod operator;
 pub mod relay;
 pub mod settings;
@@ -16,6 +17,8 @@ mod users;
 mod activity;
 mod authorities;
 mod check;
+mod chunks;
+mod counters;
 mod http;
 mod listener;
 mod refusal;

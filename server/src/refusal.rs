@@ -6,6 +6,7 @@ use connect_proto::{codec, wire};
 use http::header::{CONTENT_TYPE as CONTENT_TYPE_HEADER, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
+use crate::chunks::ChunkError;
 use crate::store::ChangeError;
 
 /// Seconds until it may go better: what ends by itself, and what takes an administrator.
@@ -51,6 +52,10 @@ pub(crate) enum Wrong {
     Profile,
     #[error("wrong_bundle")]
     Bundle,
+    #[error("wrong_query")]
+    Query,
+    #[error("wrong_attachment_id")]
+    AttachmentId,
 }
 
 /// Why a request is not served.
@@ -73,15 +78,42 @@ pub(crate) enum Refusal {
     CodeRefused,
     #[error("already_enrolled")]
     AlreadyEnrolled,
-    /// The body is an `EnrollResponse`: what the next bundle must follow on.
+    /// The body is an `EnrollResponse` or `DirectoryEntry`: what the next bundle must follow on.
     #[error("wrong_chain")]
-    WrongChain(Box<wire::EnrollResponse>),
+    WrongChain(Vec<u8>),
+    /// The signature is a former key's: the body is a `ContactUpdate` about it.
+    #[error("key_ended")]
+    KeyEnded(Box<wire::ContactUpdate>),
+    #[error("wrong_countersignature")]
+    Countersignature,
+    #[error("other_installation")]
+    OtherInstallation,
+    #[error("key_used_before")]
+    KeyUsedBefore,
+    /// A recipient's key was revoked: nothing can be sealed for it until it has enrolled anew.
+    #[error("recipient_without_key")]
+    RecipientWithoutKey,
     #[error("unknown_recipient")]
     UnknownRecipient,
     #[error("message_conflict")]
     MessageConflict,
     #[error("mailbox_full")]
     MailboxFull,
+    /// So many chunks do not make that size.
+    #[error("wrong_size")]
+    WrongSize,
+    #[error("wrong_length")]
+    WrongLength,
+    #[error("attachment_conflict")]
+    AttachmentConflict,
+    #[error("chunk_conflict")]
+    ChunkConflict,
+    /// The owner has as many attachments, or as large ones, as it may.
+    #[error("quota_full")]
+    QuotaFull,
+    /// There is no room for chunks, whoever's they are.
+    #[error("store_full")]
+    StoreFull,
     #[error("not_found")]
     NotFound,
     #[error("method_not_allowed")]
@@ -94,22 +126,40 @@ impl Refusal {
     /// What the relay has too much of for the moment.
     pub(crate) const BUSY: Self = Self::Unavailable { seconds: SOON };
 
+    /// A full disk concerns attachments as a full store does: 507, and when to try again.
+    pub(crate) fn of_attachment(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NoRoom => Self::StoreFull,
+            ChangeError::Replayed | ChangeError::Unavailable => error.into(),
+        }
+    }
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::KeyEnded(_) => StatusCode::UNAUTHORIZED,
+            Self::Countersignature
+            | Self::OtherInstallation
+            | Self::KeyUsedBefore
+            | Self::WrongSize
+            | Self::WrongLength => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RecipientWithoutKey => StatusCode::LOCKED,
             Self::CodeRefused => StatusCode::FORBIDDEN,
             Self::UnknownRecipient | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::AlreadyEnrolled | Self::WrongChain(_) | Self::MessageConflict => {
-                StatusCode::CONFLICT
-            }
+            Self::AlreadyEnrolled
+            | Self::WrongChain(_)
+            | Self::MessageConflict
+            | Self::AttachmentConflict
+            | Self::ChunkConflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowDown { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::HeaderTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::MailboxFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::MailboxFull | Self::QuotaFull | Self::StoreFull => {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
         }
     }
 
@@ -117,6 +167,7 @@ impl Refusal {
     const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::SlowDown { seconds } | Self::Unavailable { seconds } => Some(*seconds),
+            Self::StoreFull => Some(LATER),
             _ => None,
         }
     }
@@ -124,22 +175,25 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = match &self {
-            Self::WrongChain(latest) => (
-                [(CONTENT_TYPE_HEADER, HeaderValue::from_static(CONTENT_TYPE))],
-                codec::encode(latest.as_ref()),
-            )
-                .into_response(),
+        let (status, retry_after) = (self.status(), self.retry_after());
+        let mut response = match self {
+            Self::WrongChain(latest) => protobuf(latest),
+            Self::KeyEnded(update) => protobuf(codec::encode(update.as_ref())),
             other => other.to_string().into_response(),
         };
-        *response.status_mut() = self.status();
-        if let Some(seconds) = self.retry_after() {
+        *response.status_mut() = status;
+        if let Some(seconds) = retry_after {
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
+}
+
+fn protobuf(body: Vec<u8>) -> Response {
+    let kind = HeaderValue::from_static(CONTENT_TYPE);
+    ([(CONTENT_TYPE_HEADER, kind)], body).into_response()
 }
 
 impl From<ChangeError> for Refusal {
@@ -156,6 +210,19 @@ impl From<ChangeError> for Refusal {
 impl From<connect_points::Failed> for Refusal {
     fn from(_: connect_points::Failed) -> Self {
         Self::Unavailable { seconds: SOON }
+    }
+}
+
+/// Where they lie goes into the log, not to the client.
+impl From<ChunkError> for Refusal {
+    fn from(error: ChunkError) -> Self {
+        match error {
+            ChunkError::Full => Self::StoreFull,
+            error => {
+                tracing::error!(%error, "a chunk was not written or read");
+                Self::Unavailable { seconds: SOON }
+            }
+        }
     }
 }
 

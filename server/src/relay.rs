@@ -1,29 +1,34 @@
 //! A running relay: started, asked where it listens, shut down.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
 use crate::authorities::Authorities;
+pub use crate::chunks::ChunkError;
+use crate::chunks::Chunks;
 use crate::clock::Clock;
-use crate::http::{self, App, Bodies, Throttle};
+use crate::counters::Counters;
+use crate::http::{self, App, Bodies, Throttle, Transfers};
 use crate::identity::{self, InitError};
 use crate::limits::Limits;
 use crate::listener::{Listener, Tasks};
+use crate::lock::{self, LockError};
+use crate::operator::listener::{Door, ListenError};
 use crate::settings::{Settings, SettingsError};
 use crate::store::{Store, StoreError};
 use crate::wakes::Wakes;
 use crate::{sweep, tls};
 
-const LOCK: &str = "relay.lock";
 /// How long running requests may take to finish at shutdown.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -40,10 +45,8 @@ pub struct RelayConfig {
 /// The relay does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("another relay runs on {0}")]
-    AlreadyRunning(PathBuf),
-    #[error("cannot lock {0}: {1}")]
-    Lock(PathBuf, std::io::Error),
+    #[error(transparent)]
+    Lock(#[from] LockError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
@@ -52,6 +55,10 @@ pub enum StartError {
     Tls(#[from] tls::TlsError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Chunks(#[from] ChunkError),
+    #[error(transparent)]
+    Operators(#[from] ListenError),
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
 }
@@ -60,6 +67,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Relay {
     local_addr: SocketAddr,
+    operators_addr: Option<SocketAddr>,
     app: Arc<App>,
     tasks: Tasks,
     writer: TaskTracker,
@@ -76,9 +84,13 @@ pub async fn start(config: RelayConfig) -> Result<Relay, StartError> {
         limits,
     } = config;
     let settings = Settings::load(&state_dir)?;
-    let lock = lock(&state_dir)?;
+    let lock = lock::take(&state_dir).await?;
     let tls = TlsAcceptor::from(tls::server_config(&state_dir)?);
     let secret = identity::read_secret(&state_dir)?;
+    let chunks = Chunks::open(&settings.attachments, &state_dir)?;
+    let socket = settings.operators_socket(&state_dir);
+    let door = Door::open(&socket, &settings.operators, &state_dir).await?;
+    let operators_addr = door.remote_addr();
     let mut hosts = settings.hosts;
     hosts.extend(identity::read_leaf(&state_dir.join(identity::CERTIFICATE))?.hosts);
     let refused = |error| StartError::Listen(listen, error);
@@ -95,11 +107,16 @@ pub async fn start(config: RelayConfig) -> Result<Relay, StartError> {
         authorities: Authorities::new(&hosts, local_addr.port(), &settings.authorities),
         store,
         throttle: Throttle::new(&limits),
+        transfers: Transfers::new(&limits),
         bodies: Bodies::new(limits.bodies_bytes),
+        chunks,
+        removals: Notify::new(),
         secret: Arc::new(secret),
         limits: limits.clone(),
         clock,
+        counters: Counters::default(),
         wakes,
+        sweeping: tokio::sync::Mutex::default(),
         stopping: tasks.stopping.clone(),
     });
     let router = http::router(Arc::clone(&app));
@@ -109,11 +126,14 @@ pub async fn start(config: RelayConfig) -> Result<Relay, StartError> {
         limits,
         tasks: tasks.clone(),
     };
+    door.serve(Arc::clone(&app), settings.operators.four_eyes, &tasks);
     tasks.spawn(listener.run(tcp));
     tasks.spawn(sweep::run(Arc::clone(&app)));
+    tasks.spawn(sweep::run_removals(Arc::clone(&app)));
     let stop_on_drop = tasks.stopping.clone().drop_guard();
     Ok(Relay {
         local_addr,
+        operators_addr,
         app,
         tasks,
         writer,
@@ -133,6 +153,11 @@ impl Relay {
         self.local_addr
     }
 
+    /// Where operators are let in over the network, if they are.
+    pub fn operators_addr(&self) -> Option<SocketAddr> {
+        self.operators_addr
+    }
+
     /// How many long polls wait.
     pub fn waiting(&self) -> usize {
         self.app.wakes.waiting()
@@ -146,6 +171,11 @@ impl Relay {
     /// Removes what is due by the relay's clock, without waiting for the next half minute.
     pub async fn sweep(&self) -> Result<(), sweep::SweepError> {
         sweep::sweep(&self.app).await
+    }
+
+    /// Removes chunks of which no row speaks, without waiting for the next day; answers how many there were.
+    pub async fn remove_orphans(&self) -> Result<u64, sweep::SweepError> {
+        sweep::remove_orphans(&self.app).await
     }
 
     /// Accepts nothing more, answers long polls with nothing, lets running requests finish for five seconds, and
@@ -170,17 +200,5 @@ impl Relay {
         drop(app);
         writer.wait().await;
         drop(lock);
-    }
-}
-
-/// One relay per state directory. The lock goes with the process, however it ends.
-fn lock(state_dir: &Path) -> Result<File, StartError> {
-    let path = state_dir.join(LOCK);
-    let file =
-        identity::create_private(&path).map_err(|error| StartError::Lock(path.clone(), error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::AlreadyRunning(state_dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StartError::Lock(path, error)),
     }
 }

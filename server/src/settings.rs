@@ -1,5 +1,6 @@
 //! `relay.toml` in the state directory: the names of the relay, and the limits that differ from the defaults.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::Limits;
 
 pub const FILE: &str = "relay.toml";
+const OPERATORS_SOCKET: &str = "operators.sock";
 
 /// What an administrator may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -17,8 +19,60 @@ pub struct Settings {
     /// Further `host:port` pairs, where a port forward or a balancer stands before it.
     #[serde(default)]
     pub authorities: Vec<String>,
+    /// The operators' socket, where it does not lie in the state directory.
+    #[serde(default)]
+    pub operators_socket: Option<PathBuf>,
+    #[serde(default)]
+    pub operators: Operators,
+    #[serde(default)]
+    pub attachments: Attachments,
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// The `[attachments]` of `relay.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attachments {
+    /// Where the chunks lie, relative to the state directory; `attachments` in it, unless said otherwise.
+    pub directory: Option<PathBuf>,
+    /// Instead of a directory.
+    pub s3: Option<S3>,
+}
+
+/// The `[attachments.s3]` of `relay.toml`: a bucket for the chunks alone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    /// `https://host[:port]`, or `http://` on this machine.
+    pub endpoint: String,
+    pub bucket: String,
+    #[serde(default = "S3::region")]
+    pub region: String,
+    /// A file with `access_key_id` and `secret_access_key`, relative to the state directory.
+    pub credentials: PathBuf,
+    /// The store's certificate authorities in PEM, where they are not public ones; relative to the state directory.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+}
+
+impl S3 {
+    fn region() -> String {
+        "us-east-1".to_owned()
+    }
+}
+
+/// The `[operators]` of `relay.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Operators {
+    /// A revocation or deletion waits until another operator has confirmed it.
+    pub four_eyes: bool,
+    /// The relay's group may open the socket too (0660 instead of 0600); it takes a credential for everything there.
+    pub group: bool,
+    /// An address for operators over TLS, and the CA of their certificates (a file, relative to the state directory).
+    pub listen: Option<SocketAddr>,
+    pub client_ca: Option<PathBuf>,
 }
 
 /// The settings cannot be used.
@@ -50,6 +104,12 @@ impl Settings {
             .map_err(|error| SettingsError::Malformed(path, error.message().to_owned()))
     }
 
+    /// Where operators reach the relay on its own machine.
+    pub(crate) fn operators_socket(&self, state_dir: &Path) -> PathBuf {
+        let named = self.operators_socket.as_deref();
+        state_dir.join(named.unwrap_or(Path::new(OPERATORS_SOCKET)))
+    }
+
     /// The first `relay.toml`, as text.
     pub(crate) fn fresh(hosts: &[String]) -> Result<String, toml::ser::Error> {
         let names = toml::to_string(&Fresh {
@@ -62,8 +122,14 @@ impl Settings {
              {names}\n\
              # [limits] may hold connections, connections_per_address, bodies_bytes, requests_per_second, request_burst,\n\
              # enrollments_per_minute,\n\
-             # enrollments_per_minute_in_all, mailbox_messages, mailbox_bytes, contact_update_audience,\n\
-             # handshake_seconds, header_seconds and body_seconds.\n"
+             # enrollments_per_minute_in_all, searches_per_minute, searches_per_day, search_letters, rotations_per_day,\n\
+             # mailbox_messages, mailbox_bytes, contact_update_audience,\n\
+             # attachment_bytes, owner_attachments, owner_attachment_bytes, attachments_per_minute, store_bytes,\n\
+             # chunks_in_transit_bytes, transfers_per_user, chunk_seconds,\n\
+             # handshake_seconds, header_seconds, body_seconds and operator_orders_per_minute.\n\
+             # [operators] may hold four_eyes, group, listen and client_ca.\n\
+             # [attachments] may hold directory: where their chunks lie; or [attachments.s3] endpoint, bucket, region,\n\
+             # credentials and ca.\n"
         ))
     }
 }

@@ -1,11 +1,7 @@
 //! A relay whose clock is wrong for a while gives nothing up for it, and lets nothing in twice.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::{DAY_MS, World, nonce};
 use connect_proto::{routes, wire};
-use support::{DAY_MS, World, nonce};
 
 const HOUR_MS: u64 = 3_600_000;
 const MONTH_MS: u64 = 31 * DAY_MS;

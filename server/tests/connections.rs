@@ -1,16 +1,12 @@
 //! Connections that are slow, silent, too many or too talkative: each ends, and the others are served.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{User, World};
 use connect_proto::{codec, routes, wire};
 use connect_relay::limits::Limits;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use support::{User, World};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -148,7 +144,7 @@ async fn headers_have_a_longest_length() {
 async fn one_address_has_its_share_of_connections() {
     let world = World::with(Limits {
         connections_per_address: 2,
-        ..hasty()
+        ..Limits::default()
     })
     .await;
     let one = tcp(&world).await;

@@ -1,11 +1,7 @@
 //! Bodies that are refused: malformed, oversized, or with something wrong in them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::World;
 use connect_proto::{codec, routes, wire};
-use support::World;
 
 #[tokio::test]
 async fn wrong_content_is_refused_with_its_word() {

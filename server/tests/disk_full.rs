@@ -1,17 +1,14 @@
 //! A full disk: nothing is accepted that is not kept, and it heals without a restart.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::film::{Film, files};
+use crate::support::{User, World};
 use connect_proto::wire;
 use connect_relay::limits::Limits;
-use support::{User, World};
 use tempfile::TempDir;
 
 /// A small file system of its own, gone with the test.
@@ -101,4 +98,47 @@ async fn a_full_disk_refuses_for_a_while_and_loses_nothing() {
     let world = world.restarted().await;
     let received = received(&world, &bob).await;
     assert_eq!(received, accepted.into_iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_no_chunk_says_so_and_heals_by_itself() {
+    let dir = TempDir::new().unwrap();
+    let Some(small) = Small::mount(dir.path()) else {
+        assert!(!rustix::process::geteuid().is_root() || std::env::var_os("CI").is_none());
+        return;
+    };
+    let films = dir.path().join("films");
+    let mut world = World::configured(&format!(
+        "[attachments]\ndirectory = \"{}\"",
+        films.display()
+    ))
+    .await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let film = Film::new(1, 0, 100_000, &["bob"]);
+    assert_eq!(film.create(&world, &alice).await.status, 204);
+    for _ in 0..3 {
+        let ballast = small.fill();
+        for _ in 0..3 {
+            let refused = film.put(&world, &alice, 1).await;
+            assert!(refused.is(507, "store_full"), "{}", refused.status);
+            assert_eq!(refused.retry_after.as_deref(), Some("30"));
+        }
+        assert!(
+            files(&films).is_empty(),
+            "nothing is left of what did not fit"
+        );
+        // Messages lie elsewhere.
+        let envelope = alice.envelope(1, &["bob"]);
+        assert_eq!(alice.send(&world, &envelope).await.status, 204);
+        std::fs::remove_file(ballast).unwrap();
+    }
+    assert_eq!(film.put(&world, &alice, 1).await.status, 204);
+    assert!(film.is_read_by(&world, &bob).await);
+    // Deleting takes no room where the chunks lie.
+    let ballast = small.fill();
+    assert_eq!(film.delete(&world, &alice).await.status, 204);
+    world.relay.sweep().await.unwrap();
+    assert!(files(&films).is_empty());
+    std::fs::remove_file(ballast).unwrap();
+    world.relay.shutdown().await;
 }

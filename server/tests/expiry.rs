@@ -1,12 +1,8 @@
 //! What time ends: typing after a minute, and unread messages after 30 days.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::{DAY_MS, World};
 use connect_proto::wire;
 use connect_relay::limits::{EPHEMERALS_WAITING, Limits};
-use support::{DAY_MS, World};
 
 fn ids(envelopes: &[wire::Envelope]) -> Vec<u8> {
     envelopes

@@ -1,7 +1,5 @@
 //! What `init` makes: once, privately, and around what an administrator brought.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

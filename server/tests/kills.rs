@@ -1,17 +1,13 @@
 //! A relay that is killed again and again under load: what it accepted is delivered once, under one number.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::support::process::{Running, call, code, output};
+use crate::support::{User, client, entries, nonce};
 use connect_proto::{codec, routes, wire};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
-use support::process::{Running, call, code, output};
-use support::{User, client, entries, nonce};
 use tokio::sync::watch;
 
 const SENDERS: u64 = 6;

@@ -1,10 +1,7 @@
 //! The long poll: it waits, it wakes, and it gives way.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod support;
-
+use crate::support::World;
 use connect_proto::wire;
-use support::World;
 
 fn patient() -> wire::Ack {
     wire::Ack {

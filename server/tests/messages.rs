@@ -1,11 +1,8 @@
 //! Store and forward: what is accepted arrives once, in order, and stays until it is acknowledged.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod support;
-
+use crate::support::{World, entries};
 use connect_proto::{routes, wire};
 use connect_relay::limits::Limits;
-use support::{World, entries};
 
 fn ids(envelopes: &[wire::Envelope]) -> Vec<u8> {
     envelopes

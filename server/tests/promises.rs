@@ -1,14 +1,10 @@
 //! What a 204 promises: all recipients or none, once each, whoever goes away meanwhile.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::{User, World};
 use connect_proto::{codec, routes, wire};
 use connect_relay::limits::Limits;
 use futures_util::future::join_all;
 use sqlx::Connection as _;
-use support::{User, World};
 
 fn case(sender: &User, message: u8, recipients: &[&str]) -> wire::Envelope {
     wire::Envelope {

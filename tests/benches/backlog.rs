@@ -304,28 +304,12 @@ async fn fill(ward: &Ward, language: &mut Language, count: usize) {
     store.close().await;
 }
 
-/// User and system time of a daemon so far, in seconds.
 fn cpu(daemon: &Apart) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.id())).expect("its times");
-    let (_, after_name) = stat.rsplit_once(')').expect("a name");
-    let ticks: u64 = after_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|ticks| ticks.parse::<u64>().expect("a number"))
-        .sum();
-    // The kernel counts in hundredths for everybody outside of it.
-    float(ticks) / 100.0
+    support::cpu_seconds(daemon.id())
 }
 
 fn resident_mib(daemon: &Apart) -> f64 {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).expect("its size");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.trim().parse::<f64>().ok())
-        .expect("a size")
-        / 1024.0
+    support::resident_mib(daemon.id())
 }
 
 fn float(count: u64) -> f64 {

@@ -203,6 +203,7 @@ fn to<'a>(person: &'a Person, shared: &'a SharedSecret) -> Recipient<'a> {
         user_id: &person.user,
         box_key: &person.public,
         shared,
+        instead: None,
     }
 }
 
@@ -221,6 +222,7 @@ fn sealed(
         message_id: MessageId::from_bytes([2; 16]),
         timestamp_ms: 1,
         group_id: None,
+        roster: None,
         sequence: 1,
         ephemeral: false,
         payload,

@@ -9,6 +9,7 @@
 {"cmd": "receive", "wait_ms": N}         → {"messages": [{"kind", "from", "text", "message_id", "sequence", …}]}
 {"cmd": "fingerprint", "user": ID}       → {"own", "theirs", "digits"}
 {"cmd": "mischief", "kind": KIND}        → {"statuses": [N, …]}
+and what connect_peer/shared_commands.py says of attachments, groups and cases.
 Whatever goes wrong is answered with {"error": REASON, …}, and the next command is read.
 """
 
@@ -16,18 +17,19 @@ import json
 import os
 import sys
 
-from connect_peer import mischief
-from connect_peer import relay as calls
+import connect_pb2 as pb
+from connect_peer import mischief, shared_commands
 from connect_peer.client import Client
 from connect_peer.clock import Clock
 from connect_peer.keys import Identity, key_id
 from connect_peer.refused import Answered, Refused
 from connect_peer.relay import Relay
+from connect_peer.shared_commands import SharedCommands
 
 STATES = ("active", "replaced", "revoked", "compromised")
 
 
-class Commands:
+class Commands(SharedCommands):
     def __init__(self):
         self.client = None
         self.state_path = None
@@ -80,19 +82,16 @@ class Commands:
             envelope = self.last_envelope
         else:
             changes = {inside: mischief.tampered_inner(self.client, to, inside)} if inside else {}
-            envelope = self.client.sealed(to, text, inside=changes)
+            envelope = self.client.sealed(to, inside=changes, text=pb.Text(body=text))
         if outside:
             mischief.tamper_outside(envelope, outside)
         if "as" in options:
             envelope.sender_id = options["as"]
         self.last_envelope = envelope
-        body = envelope.SerializeToString()
-        relay = self.client.relay
-        status, _ = relay.post(calls.SEND, relay.sign(self.client.identity, calls.SEND, body), body)
-        return {"message_id": envelope.message_id.hex(), "timestamp_ms": envelope.timestamp_ms, "status": status}
+        return self.client.post(envelope)
 
     def receive(self, wait_ms=0):
-        return {"messages": self.client.receive(wait_ms)}
+        return {"messages": self.client.inbox.receive(wait_ms)}
 
     def fingerprint(self, user):
         return self.client.fingerprint(user)
@@ -108,7 +107,7 @@ class Commands:
             os.replace(unfinished, self.state_path)
 
 
-COMMANDS = ("init", "clock", "enroll", "lookup", "send", "receive", "fingerprint", "mischief")
+COMMANDS = ("init", "clock", "enroll", "lookup", "send", "receive", "fingerprint", "mischief", *shared_commands.COMMANDS)
 
 
 def answer(commands, question):

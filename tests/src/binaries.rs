@@ -2,19 +2,23 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, ensure};
+use parking_lot::Mutex;
 
-static BUILT: OnceLock<PathBuf> = OnceLock::new();
+/// Where they are. Stories that ask while they are built wait for it, and build nothing themselves.
+static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// The path of a command of the workspace, e.g. `connectd`.
 pub fn path(name: &str) -> Result<PathBuf> {
-    if BUILT.get().is_none() {
-        BUILT.set(build()?).ok();
-    }
-    let dir = BUILT.get().context("the commands were built")?;
+    let mut built = BUILT.lock();
+    let dir = match built.take() {
+        Some(dir) => dir,
+        None => build()?,
+    };
     let path = dir.join(name);
+    *built = Some(dir);
+    drop(built);
     ensure!(path.exists(), "{} was not built", path.display());
     Ok(path)
 }
@@ -49,6 +53,9 @@ fn build() -> Result<PathBuf> {
     let built = command
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(["build", "--quiet", "--offline", "--workspace", "--bins"])
+        // There are none, but whoever builds examples builds with what dev-dependencies ask of other crates, as
+        // `cargo test` has done already. Without it, all is built a second time.
+        .arg("--examples")
         .args(["--profile", profile])
         .args(connect_points::ARMED.then_some("--features=connect-points/armed"))
         .arg("--target-dir")

@@ -91,8 +91,12 @@ pub fn hear_answer(line: &str, answer: &Value) {
     let Some(run) = run() else { return };
     if answer["error"].is_object() {
         write(&run.errors, line.as_bytes());
-    } else if let Some(token) = answer["result"]["token"].as_str() {
-        note(Kind::Token, token.as_bytes());
+        return;
+    }
+    for shown in ["token", "ticket"] {
+        if let Some(token) = answer["result"][shown].as_str() {
+            note(Kind::Token, token.as_bytes());
+        }
     }
 }
 

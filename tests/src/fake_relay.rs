@@ -1,11 +1,12 @@
 //! A relay that says whatever a test wants, under the TLS key of the real one, and remembers what it was told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use connect_proto::bundle::{self, Bundle};
-use connect_proto::sign::SignSecretKey;
+use connect_proto::hash::Digest;
+use connect_proto::sign::{Purpose, SignSecretKey};
 use connect_proto::{codec, routes, wire};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,8 @@ use tokio_rustls::server::TlsStream;
 
 use crate::tls;
 use crate::world::World;
+
+mod attachments;
 
 /// What a long poll is answered with.
 #[derive(Debug)]
@@ -46,8 +49,20 @@ struct State {
     sent: Vec<wire::Envelope>,
     /// What sends are answered with, one after the other; then they are accepted.
     send_replies: VecDeque<Reply>,
+    /// What else comes is not taken for now.
+    takes_no_sends: bool,
+    /// What has become of the keys of a rotation whose answer was lost.
+    /// The number of a `KeyState`.
+    ended_rotation: Option<i32>,
+    /// Rotations that were posted meanwhile.
+    posted_rotations: usize,
     /// Lookups that are going to fail.
     failing_lookups: usize,
+    /// For how many users each lookup asked.
+    lookups: Vec<usize>,
+    /// The answer to the next call of this path is made, and kept back.
+    holds: Option<String>,
+    is_holding: bool,
     /// Long polls so far.
     polls: usize,
     /// What is never answered.
@@ -56,6 +71,14 @@ struct State {
     waiting: usize,
     last_seq: u64,
     acknowledged: Vec<u64>,
+    /// What is got from a chunk's path, whatever was put there.
+    chunks: BTreeMap<String, Vec<u8>>,
+    /// What is answered to whoever gets these.
+    failing: BTreeMap<String, u16>,
+    /// Attachments that it was to forget, and creations that were answered, in order.
+    about_attachments: Vec<String>,
+    /// Where chunks were put, and the digest of what, in order.
+    put: Vec<(String, Digest)>,
 }
 
 #[derive(Debug)]
@@ -123,6 +146,11 @@ impl FakeRelay {
         self.shared.with(|state| state.replies.push_back(reply));
     }
 
+    /// Whether sends that have no other reply are put off.
+    pub fn takes_no_sends(&self, so: bool) {
+        self.shared.with(|state| state.takes_no_sends = so);
+    }
+
     /// What the next send is answered with, after those that were queued before.
     pub fn replies_to_a_send(&self, reply: Reply) {
         self.shared
@@ -139,8 +167,45 @@ impl FakeRelay {
         });
     }
 
+    /// In place of all that it said before.
+    pub fn publishes_all(&self, entries: Vec<wire::DirectoryEntry>) {
+        self.shared.with(|state| state.directory = entries);
+    }
+
     pub fn fails_lookups(&self, count: usize) {
         self.shared.with(|state| state.failing_lookups = count);
+    }
+
+    /// Whatever the next lookup is answered with is said only once `lets_go` is called.
+    pub fn holds_a_lookup(&self) {
+        self.holds(routes::LOOKUP);
+    }
+
+    /// Whatever the next call of this path is answered with is said only once `lets_go` is called.
+    pub fn holds(&self, path: &str) {
+        self.shared
+            .with(|state| state.holds = Some(path.to_owned()));
+    }
+
+    /// Waits until an answer is kept back.
+    pub async fn is_holding(&self) {
+        let holding = |state: &mut State| state.is_holding.then_some(());
+        self.shared.until(holding).await;
+    }
+
+    pub fn lets_go(&self) {
+        self.shared.with(|state| state.is_holding = false);
+    }
+
+    /// Waits until so many lookups came, and tells for how many users each asked.
+    pub async fn lookups(&self, count: usize) -> Vec<usize> {
+        let enough =
+            |state: &mut State| (state.lookups.len() >= count).then(|| state.lookups.clone());
+        self.shared.until(enough).await
+    }
+
+    pub fn lookups_so_far(&self) -> usize {
+        self.shared.with(|state| state.lookups.len())
     }
 
     pub fn polls(&self) -> usize {
@@ -170,10 +235,27 @@ impl FakeRelay {
         self.shared.until(waiting).await;
     }
 
-    /// The keys of whoever enrolled last.
+    /// From now on the relay has taken every rotation already, and its keys have come to such an end: whoever posts under
+    /// the old key is told that it is replaced, and whoever posts under the new one, after that, what became of it.
+    pub fn has_ended_rotations(&self, state: wire::KeyState) {
+        self.shared
+            .with(|shared| shared.ended_rotation = Some(state.into()));
+    }
+
+    pub fn posted_rotations(&self) -> usize {
+        self.shared.with(|state| state.posted_rotations)
+    }
+
+    /// The keys of whoever enrolled or rotated last.
     pub fn enrolled(&self) -> Result<Bundle> {
         let signed = self.shared.with(|state| state.enrolled.clone());
         Ok(bundle::open(&signed.context("nobody enrolled")?)?)
+    }
+
+    /// What the relay's operator says of those keys.
+    pub fn statement(&self, state: wire::KeyState) -> Result<wire::ContactUpdateStatement> {
+        let signed = self.shared.with(|state| state.enrolled.clone());
+        statement(&signed.context("nobody enrolled")?, state.into())
     }
 
     /// The first envelope that was sent here.
@@ -219,12 +301,22 @@ async fn serve(mut stream: TlsStream<TcpStream>, shared: &Shared) -> Result<()> 
         }
         let reply = match path.as_str() {
             routes::RECEIVE => tokio::select! {
-                reply = receive(shared, &body) => reply?,
+                biased;
                 // Whoever asked is gone: what comes next is for whoever asks then.
                 _ = stream.read_u8() => return Ok(()),
+                reply = receive(shared, &body) => reply?,
             },
             path => answer(shared, path, &body)?,
         };
+        let is_held = |state: &mut State| state.holds.take_if(|held| *held == path).is_some();
+        if shared.with(is_held) {
+            shared.with(|state| state.is_holding = true);
+            let let_go = |state: &mut State| (!state.is_holding).then_some(());
+            shared.until(let_go).await;
+        }
+        if path == routes::ATTACHMENTS {
+            shared.with(|state| state.about_attachments.push(path));
+        }
         match reply {
             Reply::Raw(bytes) => stream.write_all(&bytes).await?,
             Reply::Page(page) => stream.write_all(&encoded(shared, page)).await?,
@@ -266,9 +358,19 @@ fn answer(shared: &Shared, path: &str, body: &[u8]) -> Result<Reply> {
             };
             Reply::status(200, "", &codec::encode(&response))
         }
+        routes::KEYS => {
+            let signed: wire::SignedKeyBundle = codec::decode(body)?;
+            if let Some(dismissed) = ended_rotation(shared, &signed)? {
+                return Ok(dismissed);
+            }
+            let entry = rotated(&bundle::open(&signed)?, signed.clone());
+            shared.with(|state| state.enrolled = Some(signed));
+            Reply::status(200, "", &codec::encode(&entry))
+        }
         routes::LOOKUP => {
             let asked: wire::LookupRequest = codec::decode(body)?;
             let is_failing = shared.with(|state| {
+                state.lookups.push(asked.user_ids.len());
                 let is_failing = state.failing_lookups > 0;
                 state.failing_lookups -= usize::from(is_failing);
                 is_failing
@@ -276,9 +378,9 @@ fn answer(shared: &Shared, path: &str, body: &[u8]) -> Result<Reply> {
             if is_failing {
                 return Ok(Reply::status(500, "", b""));
             }
+            let asked: HashSet<String> = asked.user_ids.into_iter().collect();
             let entries = shared.with(|state| {
-                let is_asked =
-                    |entry: &&wire::DirectoryEntry| asked.user_ids.contains(&entry.user_id);
+                let is_asked = |entry: &&wire::DirectoryEntry| asked.contains(&entry.user_id);
                 state.directory.iter().filter(is_asked).cloned().collect()
             });
             let entries = codec::encode(&wire::DirectoryEntries { entries });
@@ -288,12 +390,63 @@ fn answer(shared: &Shared, path: &str, body: &[u8]) -> Result<Reply> {
             let envelope = codec::decode(body)?;
             let reply = shared.with(|state| {
                 state.sent.push(envelope);
-                state.send_replies.pop_front()
+                let put_off = state.takes_no_sends.then(|| Reply::status(503, "", b""));
+                state.send_replies.pop_front().or(put_off)
             });
             reply.unwrap_or_else(|| Reply::status(204, "", b""))
         }
+        routes::ATTACHMENTS => Reply::status(204, "", b""),
+        path if path.starts_with(routes::ATTACHMENTS) => attachments::answer(shared, path, body),
         _ => Reply::status(404, "", b""),
     })
+}
+
+fn ended_rotation(shared: &Shared, next: &wire::SignedKeyBundle) -> Result<Option<Reply>> {
+    let (ended, number, before) = shared.with(|state| {
+        state.posted_rotations += usize::from(state.ended_rotation.is_some());
+        let before = state.enrolled.clone();
+        (state.ended_rotation, state.posted_rotations, before)
+    });
+    let Some(ended) = ended else { return Ok(None) };
+    let before = before.context("nobody enrolled")?;
+    let said = if number % 2 == 1 {
+        statement(&before, wire::KeyState::KeyReplaced.into())?
+    } else {
+        statement(next, ended)?
+    };
+    Ok(Some(dismissal(&said, &operations_key())))
+}
+
+fn statement(signed: &wire::SignedKeyBundle, state: i32) -> Result<wire::ContactUpdateStatement> {
+    Ok(wire::ContactUpdateStatement {
+        user_id: bundle::open(signed)?.user_id.to_string(),
+        revision: 1,
+        bundle_digest: bundle::digest(signed).to_vec(),
+        state,
+        effective_ms: 1,
+    })
+}
+
+fn rotated(bundle: &Bundle, signed: wire::SignedKeyBundle) -> wire::DirectoryEntry {
+    wire::DirectoryEntry {
+        user_id: bundle.user_id.to_string(),
+        keys: vec![wire::PublishedKey {
+            bundle: Some(signed),
+            ..Default::default()
+        }],
+        ..Default::default()
+    }
+}
+
+/// A refusal of the signature, with what has become of its key.
+pub fn dismissal(statement: &wire::ContactUpdateStatement, key: &SignSecretKey) -> Reply {
+    let statement = codec::encode(statement);
+    let update = wire::ContactUpdate {
+        signature: key.sign(Purpose::ContactUpdate, &statement).to_vec(),
+        statement,
+    };
+    let kind = format!("content-type: {}\r\n", routes::CONTENT_TYPE);
+    Reply::status(401, &kind, &codec::encode(&update))
 }
 
 fn encoded(shared: &Shared, mut page: Vec<wire::Envelope>) -> Vec<u8> {

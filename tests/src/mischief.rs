@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use connect_api::account::Enroll;
 use connect_core::padding::pad;
 use connect_proto::bundle::Bundle;
+use connect_proto::hash::sha256;
 use connect_proto::{codec, wire};
 use serde_json::json;
 use wire::inner::Payload;
@@ -14,6 +15,10 @@ use crate::raw::Raw;
 use crate::world::{Person, World};
 
 const MOST: u64 = 1 << 53;
+/// Groups, by what their ids are made of: Alice is not in it any more, is in it, and never was.
+const GONE: u8 = 7;
+const HERE: u8 = 8;
+const NOWHERE: u8 = 9;
 
 /// Why an envelope is put aside, and the envelope.
 pub type Case = (&'static str, wire::Envelope);
@@ -99,12 +104,74 @@ impl Story {
         Ok(envelope)
     }
 
+    /// Of somebody whose key Alice decided against.
+    pub async fn rejected(&self) -> Result<wire::Envelope> {
+        let sender = Mallory::new("stubborn".parse()?);
+        self.relay
+            .publishes(sender.entry(wire::KeyState::KeyActive, 0));
+        let mut raw = Raw::connect(self.alice.endpoint.path()).await?;
+        let added = raw.outcome("contacts.add", json!({"user_id": "stubborn"}));
+        ensure!(added.await? == "ok", "the contact was not added");
+        let params = json!({"user_id": "stubborn", "decision": "reject"});
+        ensure!(raw.outcome("trust.decide", params).await? == "ok");
+        let inner = sender.text(&self.to, "all the same", self.world.now_ms());
+        Ok(sender.sealed(&self.to, &inner))
+    }
+
+    /// Groups that Alice is in, or was: nothing in here is refused.
+    pub fn groups(&self) -> Vec<wire::Envelope> {
+        let without = wire::GroupControl {
+            revision: 2,
+            previous_digest: sha256(&codec::encode(&roster(1))).to_vec(),
+            roster: roster(1).roster.split_off(1),
+            ..roster(1)
+        };
+        vec![
+            self.rostered(GONE, roster(1)),
+            self.rostered(GONE, without),
+            self.rostered(HERE, roster(1)),
+        ]
+    }
+
+    /// What the rosters of these groups do not allow.
+    pub fn bad_groups(&self) -> Vec<Case> {
+        let mut plain = roster(1);
+        plain.roster.iter_mut().for_each(|member| member.role ^= 1);
+        let mut ahead = roster(3);
+        ahead.previous_digest = vec![1; 32];
+        vec![
+            (
+                "unknown_group",
+                self.with_both(|i| i.group_id = vec![NOWHERE; 16]),
+            ),
+            (
+                "not_a_member",
+                self.with_both(|i| i.group_id = vec![GONE; 16]),
+            ),
+            ("not_an_admin", self.rostered(NOWHERE, plain)),
+            ("roster_out_of_chain", self.rostered(HERE, ahead)),
+            (
+                "misplaced_roster",
+                self.with_both(|i| i.payload = Some(Payload::GroupControl(roster(1)))),
+            ),
+        ]
+    }
+
+    fn rostered(&self, group: u8, control: wire::GroupControl) -> wire::Envelope {
+        self.with_both(|inner| {
+            inner.group_id = vec![group; 16];
+            inner.sequence = 0;
+            inner.payload = Some(Payload::GroupControl(control));
+        })
+    }
+
     /// Envelopes whose outside alone is enough to refuse them.
     pub fn bad_outside(&self) -> Vec<Case> {
         let case = Some(wire::CaseSealed::default());
         let bounce = Some(wire::Bounce::default());
         let update = Some(wire::ContactUpdate::default());
         let malformed = vec![
+            self.with_outside(|e| e.case_sealed = case),
             wire::Envelope::default(),
             self.with_outside(|e| e.message_id.truncate(15)),
             self.with_outside(|e| e.group_id = vec![1; 3]),
@@ -130,10 +197,6 @@ impl Story {
             all(
                 "bad_contact_update",
                 one(self.with_outside(|e| e.contact_update = update)),
-            ),
-            all(
-                "unsupported_envelope",
-                one(self.with_outside(|e| e.case_sealed = case)),
             ),
             all("bad_nonce", one(self.with_box(|b| b.nonce.truncate(23)))),
             all(
@@ -165,8 +228,6 @@ impl Story {
             self.with_both(|i| i.sequence = MOST + 1),
             self.with_both(|i| i.installation_id.truncate(7)),
         ];
-        // No roster names the members of a group (D17): anyone could write into it.
-        let unsupported = vec![self.with_both(|i| i.group_id = vec![7; 16])];
         let strange = vec![
             self.with_both(|i| i.payload = None),
             self.with_both(|i| i.payload = Some(of_a_case())),
@@ -189,11 +250,52 @@ impl Story {
                 vec![self.with_inside(|i| i.version = 2)],
             ),
             all("binding_mismatch", self.unbound()),
-            all("unsupported_envelope", unsupported),
             all("unsupported_payload", strange),
             all("malformed_payload", unruly),
+            self.lying_attachments(),
         ]
         .concat()
+    }
+
+    /// What is said of an attachment and cannot be.
+    fn lying_attachments(&self) -> Vec<Case> {
+        type Lie = (&'static str, fn(&mut wire::Attachment));
+        let lies: [Lie; 8] = [
+            ("malformed_attachment", |said| said.key.truncate(31)),
+            ("malformed_attachment", |said| {
+                said.ciphertext_sha256.clear();
+            }),
+            ("malformed_attachment", |said| said.chunk_size = 1),
+            ("attachment_too_large", |said| {
+                said.plaintext_size = 10_u64.pow(18);
+                said.chunk_count = u32::MAX;
+            }),
+            ("attachment_sizes_disagree", |said| said.chunk_count = 2),
+            ("attachment_sizes_disagree", |said| {
+                said.plaintext_size = 1 << 30;
+            }),
+            ("thumbnail_too_large", |said| {
+                said.thumbnail = vec![0; 20_000];
+            }),
+            ("attachment_name_too_long", |said| {
+                said.filename = "../".repeat(500);
+            }),
+        ];
+        let envelope = |(reason, lie): Lie| {
+            let mut said = wire::Attachment {
+                attachment_id: vec![5; 16],
+                key: vec![6; 32],
+                chunk_size: 2_097_152,
+                chunk_count: 1,
+                plaintext_size: 4,
+                ciphertext_sha256: vec![7; 32],
+                ..wire::Attachment::default()
+            };
+            lie(&mut said);
+            let payload = Payload::Attachment(said);
+            (reason, self.with_both(|i| i.payload = Some(payload)))
+        };
+        lies.into_iter().map(envelope).collect()
     }
 
     fn badly_padded(&self) -> Vec<wire::Envelope> {
@@ -247,6 +349,12 @@ impl Story {
                 now_ms - month_ms,
                 "retired_key_expired",
             ),
+            (
+                "left",
+                wire::KeyState::KeyRevoked,
+                now_ms - 3_600_000,
+                "revoked_key",
+            ),
         ] {
             let sender = Mallory::new(name.parse()?);
             self.relay.publishes(sender.entry(state, changed_ms));
@@ -287,6 +395,23 @@ fn text(body: &str) -> wire::Text {
     wire::Text {
         body: body.to_owned(),
         reply_to: None,
+    }
+}
+
+/// Mallory leads it, and Alice is in it.
+fn roster(revision: u64) -> wire::GroupControl {
+    let member = |user_id: &str, role: wire::Role| wire::Member {
+        user_id: user_id.to_owned(),
+        role: role.into(),
+    };
+    wire::GroupControl {
+        revision,
+        name: "Ward".to_owned(),
+        roster: vec![
+            member("alice", wire::Role::Member),
+            member("mallory", wire::Role::Admin),
+        ],
+        ..Default::default()
     }
 }
 

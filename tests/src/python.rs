@@ -19,9 +19,22 @@ pub struct Answerer {
 }
 
 impl Answerer {
-    /// Starts a script of `tests/python`.
+    /// Starts a script of `tests/python` with the independent implementation's packages.
     pub fn start(script: &str) -> Self {
-        let mut child = command()
+        Self::start_with(command(), script)
+    }
+
+    /// Starts a script of `tests/python` with HL7's schema of FHIR R4.
+    pub fn start_with_fhir(script: &str) -> Self {
+        let requirements = folder().join("fhir-requirements.txt");
+        let packages = packages("python-fhir", &requirements, &["--no-deps"]);
+        let mut command = python(&[&packages]);
+        command.arg("-B");
+        Self::start_with(command, script)
+    }
+
+    fn start_with(mut command: Command, script: &str) -> Self {
+        let mut child = command
             .arg(folder().join(script))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -94,30 +107,32 @@ impl Drop for Answerer {
 pub fn command() -> Command {
     let requirements = folder().join("requirements.txt");
     let schema = workspace().join("proto/schema/connect.proto");
-    let packages = packages(&requirements);
+    let packages = packages("python", &requirements, &[]);
     let generated = generated(&schema, &packages);
     let mut command = python(&[&packages, &generated]);
     command.arg("-B");
     command
 }
 
-/// The packages of `requirements.txt` for this interpreter.
-fn packages(requirements: &Path) -> PathBuf {
+/// The packages of a list for this interpreter.
+fn packages(name: &str, requirements: &Path, options: &[&str]) -> PathBuf {
     let version = run(
         python(&[]).arg("-VV"),
-        "python3 is needed for the independent implementation",
+        "python3 is needed for what looks at ours from outside",
     );
     let key = [read(requirements), version].concat();
-    made_once("python", &key, |place| {
+    made_once(name, &key, |place| {
         run(
             python(&[])
                 .args(["-m", "pip", "install", "--quiet", "--no-input"])
                 .args(["--disable-pip-version-check", "--root-user-action=ignore"])
-                .args(["--only-binary", ":all:", "--target"])
+                .args(["--only-binary", ":all:"])
+                .args(options)
+                .arg("--target")
                 .arg(place)
                 .arg("-r")
                 .arg(requirements),
-            "the packages of tests/python/requirements.txt cannot be installed: is the package index reachable?",
+            "what tests/python lists cannot be installed: is the package index reachable?",
         );
     })
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use connect_api::events::NOTIFICATION;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -62,9 +63,14 @@ impl Raw {
         Ok(self.last_id)
     }
 
+    /// The answer to a call, past the events that come before it.
     pub async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         let id = self.ask(method, params).await?;
-        let answer = self.line().await?.context("the connection was closed")?;
+        let mut answer = self.line().await?.context("the connection was closed")?;
+        // What was subscribed to is told in between.
+        while answer["method"] == NOTIFICATION {
+            answer = self.line().await?.context("the connection was closed")?;
+        }
         anyhow::ensure!(answer["id"] == id, "another answer: {answer}");
         Ok(answer)
     }

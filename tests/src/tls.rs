@@ -20,17 +20,21 @@ pub fn server(state_dir: &Path) -> Result<ServerConfig> {
         .with_single_cert(chain, key)?)
 }
 
-/// An HTTP client that trusts this CA, and keeps its connections.
-pub fn client(ca_pem: &str) -> Result<reqwest::Client> {
+/// Of one that trusts this CA.
+pub fn client_config(ca_pem: &str) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_no_client_auth())
+}
+
+/// An HTTP client that trusts this CA, and keeps its connections.
+pub fn client(ca_pem: &str) -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(client_config(ca_pem)?)
         .http1_only()
         .no_proxy()
         .build()?)

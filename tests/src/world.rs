@@ -19,10 +19,12 @@ use connect_client::endpoint::Endpoint;
 use connect_client::error::CallError;
 use connect_client::events::EventStream;
 use connect_ipc::socket::Audience;
+use connect_proto::keys::SignPublicKey;
 use connect_relay::relay::{Relay, RelayConfig};
 use connect_relay::{clock as relay_clock, identity, operator};
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
+use connect_service::session::Session;
 use connect_service::upkeep;
 use connect_store::database::Store;
 use connect_vault::vault::KdfCost;
@@ -37,6 +39,7 @@ use tokio::time::timeout;
 use crate::at_rest;
 pub use crate::at_rest::PIN;
 use crate::canary::{self, Kind};
+use crate::descriptors;
 
 /// With a daemon that does not end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,6 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct World {
     dir: TempDir,
+    /// Of who is no daemon of ours: no canary is searched for there.
+    elsewhere: TempDir,
     relay: Option<Relay>,
     address: SocketAddr,
     pins: [String; 2],
@@ -57,6 +62,7 @@ pub struct World {
 impl World {
     pub async fn new() -> Result<Self> {
         canary::begin();
+        descriptors::as_many_as_permitted();
         let dir = tempfile::tempdir()?;
         let hand = Arc::new(AtomicU64::new(Clock::system().now_ms()));
         let mut chance = Chance::system();
@@ -65,6 +71,7 @@ impl World {
         let identity = identity::init(&relay_dir, &hosts, &relay_clock(&hand), &mut chance)?;
         let mut world = Self {
             dir,
+            elsewhere: tempfile::tempdir()?,
             relay: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             pins: identity.pins,
@@ -77,6 +84,10 @@ impl World {
 
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    pub fn elsewhere(&self) -> &Path {
+        self.elsewhere.path()
     }
 
     pub fn relay_dir(&self) -> PathBuf {
@@ -134,6 +145,7 @@ impl World {
                 requests_per_second: unthrottled,
                 request_burst: unthrottled,
                 enrollments_per_minute: unthrottled,
+                rotations_per_day: unthrottled,
                 ..connect_relay::limits::Limits::default()
             },
         })
@@ -190,6 +202,7 @@ impl World {
             state_dir,
             audience,
             session: SessionConfig::default(),
+            organisation_keys: Vec::new(),
             limits,
             clock,
             hand,
@@ -263,6 +276,8 @@ pub struct Person {
     audience: Audience,
     /// Counts from the next start on.
     pub session: SessionConfig,
+    /// Whose word verifies contacts, from the next start on.
+    pub organisation_keys: Vec<SignPublicKey>,
     limits: Limits,
     clock: Clock,
     hand: Arc<AtomicU64>,
@@ -277,12 +292,20 @@ impl Person {
             owner_uids: Vec::new(),
             audience: self.audience,
             session: self.session.clone(),
+            organisation_keys: self.organisation_keys.clone(),
             limits: self.limits.clone(),
         };
         let clock = self.clock.clone();
         let daemon = lifecycle::start(config, KdfCost::for_tests(), clock, Chance::system());
         self.daemon = Some(daemon.await?);
         Ok(())
+    }
+
+    /// Has the word of an organisation count.
+    pub async fn trusts(&mut self, organisation: SignPublicKey) -> Result<()> {
+        self.organisation_keys.push(organisation);
+        self.stop().await;
+        self.start().await
     }
 
     pub async fn stop(&mut self) {
@@ -295,6 +318,12 @@ impl Person {
         self.stop().await;
         self.start().await?;
         self.unlock().await
+    }
+
+    /// Of the daemon that runs.
+    pub fn running_session(&self) -> Result<Arc<Session>> {
+        let daemon = self.daemon.as_ref().context("the daemon runs")?;
+        Ok(Arc::clone(daemon.session()))
     }
 
     pub async fn unlock(&self) -> Result<()> {

@@ -10,9 +10,11 @@ use connect_api::openrpc::{self, Entry};
 use connect_api::page::Nothing;
 use connect_api::scope::Scope;
 use connect_api::session::Lock;
+use connect_tests::apart::POLL;
 use connect_tests::other_user::{NOBODY, can_be_another_user, speak};
 use connect_tests::raw::{Raw, outcome};
 use connect_tests::world::{Person, World, unhurried};
+use connectd::limits::Limits;
 use serde_json::{Value, json};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,7 @@ enum State {
     Unenrolled,
     Locked,
     Unlocked,
+    Revoked,
 }
 
 /// A pairing, and what it was given.
@@ -50,6 +53,7 @@ fn promised(entry: &Entry, scopes: Option<&[Scope]>, state: State) -> &'static s
     match (entry.needs, state) {
         (Needs::Enrolled | Needs::Unlocked, State::Unenrolled) => "not_enrolled",
         (Needs::Unlocked, State::Locked) => "locked",
+        (Needs::Unlocked, State::Revoked) => "installation_revoked",
         _ => "invalid_params",
     }
 }
@@ -165,7 +169,12 @@ async fn pair(alice: &Person, scopes: Vec<Scope>) -> Result<Paired> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_for_every_principal_in_every_state() -> Result<()> {
     let world = World::new().await?;
-    let alice = world.stranger_with("alice", unhurried()).await?;
+    let limits = Limits {
+        // Strangers ask for everything there is, one thing after the other.
+        authenticate_s: 60,
+        ..unhurried()
+    };
+    let alice = world.stranger_with("alice", limits).await?;
     for path in [world.path(), &alice.state_dir] {
         set_mode(path, 0o755)?;
     }
@@ -186,8 +195,17 @@ async fn every_method_for_every_principal_in_every_state() -> Result<()> {
 
     alice.client.call::<Lock>(Nothing {}).await?;
     cells += check_state(&alice, &apps, State::Locked).await?;
+    alice.unlock().await?;
+    let elsewhere = world.stranger("alice-again").await?;
+    let mut enrollment = world.enrollment("alice").await?;
+    enrollment.replace_existing_installation = true;
+    elsewhere.client.call::<Enroll>(enrollment).await?;
+    while alice.client.hello().await?.state != connect_api::system::State::Revoked {
+        tokio::time::sleep(POLL).await;
+    }
+    cells += check_state(&alice, &apps, State::Revoked).await?;
     println!("access matrix: {cells} cells");
-    let smallest = openrpc::methods().len() * (3 + 2 * apps.len());
+    let smallest = openrpc::methods().len() * (4 + 3 * apps.len());
     ensure!(cells >= smallest, "{cells} cells of at least {smallest}");
     Ok(())
 }

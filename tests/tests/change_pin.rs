@@ -101,19 +101,21 @@ fn files(account: &Path) -> Result<(Vec<u8>, bool)> {
     Ok((sealed, is_being_written))
 }
 
-async fn kill_at(moment: Moment, apart: &mut Apart, raw: &mut Raw, account: &Path) -> Result<()> {
+async fn kill_at(
+    moment: Moment,
+    apart: &mut Apart,
+    raw: &mut Raw,
+    (account, before): (&Path, &[u8]),
+) -> Result<()> {
     match moment {
         Moment::Asked => {}
-        Moment::Writing => {
-            let (before, _) = files(account)?;
-            loop {
-                let (now, is_being_written) = files(account)?;
-                if is_being_written || now != before {
-                    break;
-                }
-                tokio::task::yield_now().await;
+        Moment::Writing => loop {
+            let (now, is_being_written) = files(account)?;
+            if is_being_written || now != before {
+                break;
             }
-        }
+            tokio::task::yield_now().await;
+        },
         Moment::Answered => {
             let answer = raw.line().await?.context("an answer")?;
             assert_eq!(outcome(&answer), "ok", "{answer}");
@@ -138,8 +140,9 @@ async fn a_kill_in_the_middle_leaves_the_old_pin_or_the_new_one() -> Result<()> 
         let new_pin = format!("{}", 40_000 + round);
         let mut raw = Raw::connect(apart.socket()).await?;
         let params = json!({"pin": pin, "new_pin": new_pin});
+        let (before, _) = files(&account)?;
         raw.ask("session.change_pin", params).await?;
-        kill_at(moment, &mut apart, &mut raw, &account).await?;
+        kill_at(moment, &mut apart, &mut raw, (&account, &before)).await?;
         apart.start()?;
         let mut raw = Raw::connect(apart.socket()).await?;
         let new = raw.call("session.unlock", json!({"pin": new_pin})).await?;

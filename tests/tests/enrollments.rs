@@ -95,7 +95,7 @@ async fn a_second_installation_replaces_the_first_only_where_that_is_said() -> R
     params.replace_existing_installation = true;
     again.client.call::<Enroll>(params).await?;
     alice
-        .sees(|body| matches!(body, EventBody::KeyChanged { user_id } if user_id == "bob"))
+        .sees(|body| matches!(body, EventBody::KeyChanged { user_id, .. } if user_id == "bob"))
         .await?;
     let second = alice.writes(&again, "to the new one").await?;
     assert_eq!(again.receives(&second).await?.text, "to the new one");

@@ -2,18 +2,19 @@
 //!
 //! One story after the other: each example finds the state that it speaks of.
 
-mod examples {
-    pub(crate) mod bad_relay;
-    pub(crate) mod events;
-    pub(crate) mod run;
-    pub(crate) mod story;
-}
+mod attachments;
+mod bad_relay;
+mod cases;
+mod events;
+mod run;
+mod story;
+mod trust;
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use connect_api::openrpc;
-use examples::run::Run;
+use run::Run;
 use serde_json::Value;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -36,8 +37,8 @@ fn named(of: &Value) -> BTreeSet<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_goes_as_it_says() -> Result<()> {
     let mut run = Run::new(openrpc::document(VERSION));
-    examples::story::tell(&mut run).await?;
-    examples::bad_relay::tell(&mut run).await?;
+    story::tell(&mut run).await?;
+    bad_relay::tell(&mut run).await?;
 
     let mut expected = named(&run.document["methods"]);
     let events = named(&run.document["x-notifications"]);
@@ -59,7 +60,7 @@ fn every_method_and_every_type_of_event_has_an_example() {
     let events = &document["x-notifications"][0];
     let examples = events["examples"].as_array().expect("examples");
     let shown = examples.iter().map(|example| {
-        let params = examples::run::object(&example["params"]);
+        let params = run::object(&example["params"]);
         params["result"]["type"]
             .as_str()
             .expect("a type")

@@ -82,6 +82,7 @@ async fn what_is_durable_is_told_wherever_its_caller_left() -> Result<()> {
             app: "owner".to_owned(),
             conversation: Conversation::User("bob".parse()?),
             text: format!("after {polls} polls"),
+            attachment: None,
             reply_to: None,
             client_ref: None,
         };

@@ -7,23 +7,40 @@ use connect_api::events::EventBody;
 use connect_api::messages::{Get, MessageParams};
 use connect_core::refusal::Refusal;
 use connect_proto::{codec, wire};
+use connect_tests::bad_cases::Cases;
 use connect_tests::fake_relay::Reply;
 use connect_tests::mischief::{Story, said};
 use connect_tests::raw::Raw;
 use connect_tests::world::Person;
 use serde_json::json;
 
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_wrong_with_an_envelope_it_is_put_aside_by_name_and_blocks_nothing()
 -> Result<()> {
     let story = Story::new().await?;
-    let mut cases = story.bad_outside();
+    let of_cases = Cases::new(&story)?;
+    let before = of_cases.begin(&story);
+    let begun = before.len();
+    story.relay.replies(Reply::Page(before));
+    story
+        .alice
+        .sees(|body| matches!(body, EventBody::CaseChanged { case, revision: 2, .. } if case.starts_with("02")))
+        .await?;
+    story.world.advance(DAY_MS);
+    let mut cases = of_cases.bad(&story);
+    cases.extend(story.bad_outside());
     cases.extend(story.bad_inside());
     cases.extend(story.bad_keys()?);
+    cases.extend(story.bad_groups());
     cases.push(("binding_mismatch", story.reflected().await?));
-    let (reasons, mut page): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    cases.push(("rejected_key", story.rejected().await?));
+    let (reasons, refused): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    let mut page = story.groups();
+    page.extend(refused);
     page.push(story.honest("honest"));
-    let count = page.len();
+    let count = begun + page.len();
     story.relay.replies(Reply::Page(page));
 
     let mut told = Vec::new();

@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result};
 use connect_api::account::Enroll;
 use connect_api::messages::MessageState;
+use connect_service::error::{Error, Reason};
+use connect_service::session::Phase;
 use connect_tests::raw::{Raw, outcome};
 use connect_tests::world::{PIN, Person, World, unhurried};
 use connectd::config::WhenIdle;
@@ -190,6 +192,51 @@ async fn a_covered_session_shuts_callers_out_and_goes_on_syncing() -> Result<()>
         kinds.push(kind.unwrap_or_default().to_owned());
     }
     assert!(kinds.contains(&"message_received".to_owned()), "{kinds:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_there_lifts_a_cover_for_some_hours_after_the_pin_and_no_longer() -> Result<()> {
+    let world = World::new().await?;
+    let mut alice = covered_when_idle(&world).await?;
+    let hours_ms = 12 * 3_600_000;
+    alice.session.presence_ms = Some(hours_ms);
+    alice.restart().await?;
+    let session = alice.running_session()?;
+    for left_ms in (LIMIT_MS..hours_ms).step_by(usize::try_from(hours_ms / 4)?) {
+        world.advance(LIMIT_MS);
+        session.lock_if_idle().await?;
+        assert!(
+            matches!(session.phase(), Phase::Covered { .. }),
+            "{left_ms}"
+        );
+        session.uncover().await?;
+        assert!(session.unlocked().is_ok());
+        world.advance(hours_ms / 4 - LIMIT_MS);
+    }
+    session.lock_if_idle().await?;
+    let expired = Error::invalid("presence", Reason::Expired);
+    assert_eq!(session.uncover().await, Err(expired));
+    let mut raw = raw(&alice).await?;
+    let unlocked = raw.call("session.unlock", json!({"pin": PIN})).await?;
+    assert_eq!(unlocked["result"]["state"], "unlocked");
+    world.advance(LIMIT_MS);
+    session.lock_if_idle().await?;
+    session.uncover().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unless_configured_nothing_but_the_pin_lifts_a_cover() -> Result<()> {
+    let world = World::new().await?;
+    let alice = covered_when_idle(&world).await?;
+    world.advance(LIMIT_MS);
+    let mut raw = raw(&alice).await?;
+    assert_eq!(raw.outcome("account.get", json!({})).await?, "locked");
+    let refused = raw.call("session.uncover", json!({})).await?;
+    let data = &refused["error"]["data"];
+    assert_eq!(data["field"], "presence");
+    assert_eq!(data["reason"], "not_supported");
     Ok(())
 }
 

@@ -5,86 +5,9 @@ use connect_api::account;
 use connect_api::contacts::{Add, UserParams};
 use connect_api::events::EventBody;
 use connect_api::page::Nothing;
-use connect_tests::python::Answerer;
+use connect_tests::independent::{Independent, status};
 use connect_tests::world::{Person, World};
-use serde_json::{Value, json};
-
-/// An independent user: `tests/python/independent_client.py`, its clock the story's.
-struct Independent {
-    answerer: Answerer,
-    name: &'static str,
-}
-
-impl Independent {
-    /// Not enrolled, unless its state was kept by an earlier one.
-    fn stranger(world: &World, name: &'static str) -> Self {
-        let mut independent = Self {
-            answerer: Answerer::start("independent_client.py"),
-            name,
-        };
-        independent.ask(&json!({
-            "cmd": "init",
-            "relay": world.relay_url(),
-            "ca": world.relay_dir().join("ca.pem"),
-            "user": name,
-            "now_ms": world.now_ms(),
-            "state": world.path().join(format!("{name}.json")),
-        }));
-        independent
-    }
-
-    async fn enrolled(world: &World, name: &'static str) -> Result<Self> {
-        let mut independent = Self::stranger(world, name);
-        let code = world.issue_code(name).await?;
-        independent.enrolls(&code);
-        Ok(independent)
-    }
-
-    fn enrolls(&mut self, code: &str) {
-        let enroll = json!({ "cmd": "enroll", "code": code, "name": format!("Dr. {}", self.name) });
-        let enrolled = self.ask(&enroll);
-        assert_eq!(enrolled["user"], self.name, "{enrolled}");
-    }
-
-    fn ask(&mut self, question: &Value) -> Value {
-        tokio::task::block_in_place(|| self.answerer.ask(question))
-    }
-
-    /// Sends, with options of mischief, and gives the answer.
-    fn sends(&mut self, to: &str, text: &str, options: Value) -> Value {
-        let mut question = json!({ "cmd": "send", "to": to, "text": text });
-        let options: serde_json::Map<_, _> = serde_json::from_value(options).expect("an object");
-        question.as_object_mut().expect("an object").extend(options);
-        self.ask(&question)
-    }
-
-    /// The next messages that are something: a contact update is acknowledged and passed over.
-    fn receives(&mut self) -> Vec<Value> {
-        for _ in 0..10 {
-            let received = self.ask(&json!({ "cmd": "receive", "wait_ms": 10_000 }));
-            let messages = received["messages"].as_array().expect("messages").clone();
-            let spoken = |message: &Value| {
-                message["kind"] != "contact_update" && message["kind"] != "receipt"
-            };
-            let messages: Vec<Value> = messages.into_iter().filter(spoken).collect();
-            if !messages.is_empty() {
-                return messages;
-            }
-        }
-        panic!("nothing came")
-    }
-
-    /// What lies in the mailbox right now, after everything seen before is acknowledged.
-    fn finds(&mut self) -> Value {
-        self.ask(&json!({ "cmd": "receive", "wait_ms": 0 }))
-    }
-}
-
-fn status(answer: &Value) -> u64 {
-    answer["status"]
-        .as_u64()
-        .unwrap_or_else(|| panic!("{answer}"))
-}
+use serde_json::json;
 
 /// The text of the first message that was received, and why those before it were put aside.
 async fn first_received(person: &Person) -> Result<(String, Vec<String>)> {
@@ -270,7 +193,10 @@ async fn both_sides_read_the_same_fingerprints() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_comes_again_until_it_is_acknowledged() -> Result<()> {
     let world = World::new().await?;
-    let (state, before) = (world.path().join("dave.json"), world.path().join("before"));
+    let (state, before) = (
+        world.elsewhere().join("dave.json"),
+        world.elsewhere().join("before"),
+    );
     let mut dave = Independent::enrolled(&world, "dave").await?;
     std::fs::copy(&state, &before)?;
     let mut carol = Independent::enrolled(&world, "carol").await?;

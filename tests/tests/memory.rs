@@ -6,9 +6,12 @@ mod keys;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use connect_api::account::Enroll;
+use connect_api::account::{Enroll, RotateKeys};
+use connect_api::contacts::{Add, UserParams};
+use connect_api::conversation::Conversation;
+use connect_api::page::Nothing;
 use connect_api::session::Pin;
-use connect_api::system::KeyMemory;
+use connect_api::system::{KeyMemory, State};
 use connect_tests::apart::{Apart, POLL, history_of};
 use connect_tests::memory::{Found, Needles, search};
 use connect_tests::raw::Raw;
@@ -75,6 +78,48 @@ async fn a_locked_daemon_remembers_no_key_no_pin_no_token_and_no_text() -> Resul
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_daemon_remembers_no_key() -> Result<()> {
+    if !can_read_memory() {
+        return Ok(());
+    }
+    let world = World::new().await?;
+    let alice = Apart::new(&world, "alice", Vec::new()).await?;
+    let bob = world.person("bob").await?;
+    let user_id = "alice".to_owned();
+    bob.client.call::<Add>(UserParams { user_id }).await?;
+    let to = Conversation::User("alice".to_owned());
+    bob.client.send_text(to, IN, None).await?;
+    history_of(&alice.client, "bob", 1).await?;
+    alice.client.call::<RotateKeys>(Nothing {}).await?;
+    let keys = keys::open(&alice.state_dir, world::PIN)?;
+    let other = keys::open(&bob.state_dir, world::PIN)?.box_key.public_key();
+    let mut needles = Needles::default();
+    keys::look_for(&mut needles, &keys, *other.as_bytes());
+    keys::look_for_the_way_there(&mut needles, &alice.state_dir, world::PIN)?;
+    needles.key("retired box key", keys.retired[0].expose());
+
+    let elsewhere = world.stranger("alice-again").await?;
+    let mut enrollment = world.enrollment("alice").await?;
+    enrollment.replace_existing_installation = true;
+    elsewhere.client.call::<Enroll>(enrollment).await?;
+    while alice.client.hello().await?.state != State::Revoked {
+        tokio::time::sleep(POLL).await;
+    }
+    // Whoever was told of the state has it before the last holder of the keys has let go.
+    let revoked = Instant::now();
+    loop {
+        let found = search(alice.id(), &needles)?;
+        if found.needles.is_empty() {
+            return Ok(());
+        }
+        if revoked.elapsed() > UNTIL_TEXT_IS_GONE {
+            assert_nothing(&found);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 #[expect(
     clippy::print_stderr,
     reason = "whoever runs the tests learns what was not tested"
@@ -129,7 +174,7 @@ async fn works(alice: &Apart, bob: &Person, owner: &mut Raw, needles: &mut Needl
     let sent = ok(&mut app, "messages.send", params).await?;
     bob.receives(sent["message_id"].as_str().context("an id")?)
         .await?;
-    let to_alice = connect_api::conversation::Conversation::User("alice".to_owned());
+    let to_alice = Conversation::User("alice".to_owned());
     bob.client.send_text(to_alice, IN, None).await?;
     history_of(&alice.client, "bob", 2).await?;
     for word in WORDS {

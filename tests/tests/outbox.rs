@@ -8,8 +8,12 @@ use connect_proto::wire;
 use connect_tests::fake_relay::Reply;
 use connect_tests::mallory::{Mallory, update};
 use connect_tests::mischief::Story;
+use tokio::time::timeout;
 use wire::KeyState;
 use wire::inner::Payload;
+
+/// With what should come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 async fn writes(story: &Story, to: &str, text: &str) -> Result<String> {
     let to = Conversation::User(to.to_owned());
@@ -161,7 +165,7 @@ async fn what_is_for_revoked_keys_waits_and_may_be_withdrawn() -> Result<()> {
     story.relay.replies(Reply::Page(vec![update(&revoked)?]));
     story
         .alice
-        .sees(|body| matches!(body, EventBody::KeyChanged { .. }))
+        .sees(|body| matches!(body, EventBody::KeyRevoked { state, .. } if *state == connect_api::contacts::KeyState::Compromised))
         .await?;
     let kept = writes(&story, "mallory", "kept").await?;
     let withdrawn = writes(&story, "mallory", "withdrawn").await?;
@@ -192,5 +196,31 @@ async fn what_is_for_revoked_keys_waits_and_may_be_withdrawn() -> Result<()> {
     assert_eq!(text_in(inner).as_deref(), Some("kept"));
     let health = story.alice.client.health().await?;
     assert_eq!((health.outbox.queued, health.outbox.held), (0, 0));
+
+    // Its number is missed: whoever asks is told that it was taken back, and not what it said.
+    let asked = wire::MessageRef {
+        sender_id: "alice".to_owned(),
+        message_id: hex::decode(&withdrawn)?,
+        timestamp_ms: 1,
+    };
+    let mut request = renewed.text(&story.to, "", story.world.now_ms());
+    request.payload = Some(Payload::ResendRequest(wire::ResendRequest {
+        messages: vec![asked.clone(), asked.clone()],
+    }));
+    let envelope = renewed.sealed(&story.to, &request);
+    story.relay.replies(Reply::Page(vec![envelope]));
+    let answer = story.relay.sent_one(|envelope| {
+        let is_it = envelope.message_id == asked.message_id;
+        is_it.then(|| renewed.opens(&story.to, envelope)).flatten()
+    });
+    let answer = timeout(PATIENCE, answer).await?;
+    let Some(Payload::Delete(delete)) = answer.payload else {
+        anyhow::bail!("no deletion");
+    };
+    let target = delete.target.context("a target")?;
+    assert_eq!(
+        (target.sender_id, target.message_id),
+        (asked.sender_id, asked.message_id)
+    );
     Ok(())
 }

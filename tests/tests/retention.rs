@@ -19,6 +19,8 @@ const fn keep(days: u32) -> SetParams {
         retention_days: Some(Some(days)),
         typing: None,
         read_receipts: None,
+        download_up_to_bytes: None,
+        attachments_quota_bytes: None,
     }
 }
 
@@ -59,6 +61,8 @@ async fn a_policy_is_changed_in_part_and_survives_a_restart() -> Result<()> {
         retention_days: None,
         typing: false,
         read_receipts: true,
+        download_up_to_bytes: Some(16 << 20),
+        attachments_quota_bytes: 10 << 30,
     };
     assert_eq!(first, default);
     alice.client.call::<Set>(keep(30)).await?;
@@ -69,7 +73,7 @@ async fn a_policy_is_changed_in_part_and_survives_a_restart() -> Result<()> {
     let expected = Policy {
         retention_days: Some(30),
         typing: true,
-        read_receipts: true,
+        ..default
     };
     assert_eq!(alice.client.call::<Set>(typing).await?, expected);
     alice.restart().await?;

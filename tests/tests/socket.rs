@@ -120,23 +120,16 @@ async fn no_number_is_too_large_for_a_place_in_the_log() -> Result<()> {
 async fn nobody_ends_another_connections_subscription() -> Result<()> {
     let world = World::new().await?;
     let alice = world.person("alice").await?;
-    let mut stream = BufReader::new(UnixStream::connect(alice.endpoint.path()).await?);
-    let mut other = BufReader::new(UnixStream::connect(alice.endpoint.path()).await?);
-    let mut line = String::new();
-    stream
-        .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events.subscribe\"}\n")
-        .await?;
-    stream.read_line(&mut line).await?;
-    let subscription = serde_json::from_str::<Value>(&line)?["result"].clone();
-    let unsubscribe = format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"events.unsubscribe\",\"params\":{{\"subscription\":{subscription}}}}}\n"
-    );
-    for (own, ended) in [(false, false), (true, true), (true, false)] {
-        let connection = if own { &mut stream } else { &mut other };
-        connection.write_all(unsubscribe.as_bytes()).await?;
-        line.clear();
-        connection.read_line(&mut line).await?;
-        let answer: Value = serde_json::from_str(&line)?;
+    let mut own = Raw::connect(alice.endpoint.path()).await?;
+    let mut other = Raw::connect(alice.endpoint.path()).await?;
+    let subscription = own.call("events.subscribe", json!({})).await?["result"].clone();
+    let params = json!({"subscription": subscription});
+    // An event that comes first is none of the answers.
+    alice.adds(&world.person("bob").await?).await?;
+    let foreign = other.call("events.unsubscribe", params.clone()).await?;
+    assert_eq!(foreign["result"], false);
+    for ended in [true, false] {
+        let answer = own.call("events.unsubscribe", params.clone()).await?;
         assert_eq!(answer["result"], ended);
     }
     Ok(())

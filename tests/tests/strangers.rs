@@ -47,9 +47,9 @@ except OSError: print("cut off")
 "#;
 
 /// The file system would keep a stranger out; here only the uid does.
-async fn within_reach(world: &World) -> Result<Person> {
+async fn within_reach(world: &World, authenticate_s: u64) -> Result<Person> {
     let limits = Limits {
-        authenticate_s: 1,
+        authenticate_s,
         stalled_s: 3600,
         ..unhurried()
     };
@@ -77,7 +77,7 @@ async fn another_uid_may_say_hello_and_nothing_else_and_not_for_long() -> Result
         return Ok(());
     }
     let world = World::new().await?;
-    let alice = within_reach(&world).await?;
+    let alice = within_reach(&world, 10).await?;
     let methods: Vec<&str> = openrpc::methods().iter().map(|entry| entry.name).collect();
     let printed = as_nobody(&alice, CURIOUS, &methods).await?;
     let mut answers = printed.lines().map(serde_json::from_str::<Value>);
@@ -108,7 +108,7 @@ async fn a_stranger_is_cut_off_in_time_whether_it_never_rests_or_never_reads() -
         return Ok(());
     }
     let world = World::new().await?;
-    let alice = within_reach(&world).await?;
+    let alice = within_reach(&world, 1).await?;
     for script in [RESTLESS, DEAF] {
         assert_eq!(as_nobody(&alice, script, &[]).await?.trim(), "cut off");
     }

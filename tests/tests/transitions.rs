@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
+use connect_api::cases;
 use connect_api::contacts::{Add, UserParams};
 use connect_api::conversation::Conversation;
 use connect_api::events::EventBody;
+use connect_api::groups::{Create, CreateParams, Update, UpdateParams};
 use connect_api::messages::{Delete, MessageParams, MessageState, StateReason};
+use connect_api::trust::{Decide, DecideParams, Decision};
 use connect_proto::wire;
 use connect_store::codes::{StateReason as Stored, Trust};
 use connect_store::contacts;
@@ -22,6 +25,7 @@ use MessageState::{Delivered, Failed, Held, Queued, Read, Sent};
 
 /// Longer than a message is ever put off.
 const LONG_MS: u64 = 400_000;
+const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// Alice's messages to Mallory.
 struct Lives {
@@ -227,10 +231,71 @@ async fn that_wait_for_keys(lives: &mut Lives) -> Result<()> {
     verify(lives).await?;
     lives.story.alice.restart().await?;
     let held = lives.writes().await?;
-    lives.becomes(&held, Held).await
+    lives.becomes(&held, Held).await?;
+    decide(lives, Decision::Reject).await?;
+    lives.becomes(&held, Failed).await?;
+    // Under a rejected key nothing is heard.
+    decide(lives, Decision::Accept).await
 }
 
-/// As if the two had compared their digits before the keys changed; `trust.decide` is not there yet.
+/// Whoever is taken out of a group gets nothing of what is still on its way there.
+async fn that_lose_their_reader(lives: &Lives) -> Result<()> {
+    let client = &lives.story.alice.client;
+    let made = CreateParams {
+        name: "Ward 3".to_owned(),
+        members: vec!["mallory".to_owned()],
+    };
+    let group = client.call::<Create>(made).await?.group;
+    while client.health().await?.outbox.queued > 0 {
+        tokio::task::yield_now().await;
+    }
+    // However often it is tried meanwhile.
+    lives.story.relay.takes_no_sends(true);
+    let to = Conversation::Group(group.clone());
+    let sent = client.send_text(to, "a", None).await?;
+    let removed = UpdateParams {
+        group,
+        remove: vec!["mallory".to_owned()],
+        ..UpdateParams::default()
+    };
+    client.call::<Update>(removed).await?;
+    lives.becomes(&sent.message_id, Failed).await?;
+    lives.story.relay.takes_no_sends(false);
+    Ok(())
+}
+
+/// A patient case is closed, and a day later there is a decision about the key for which something of it waited.
+async fn that_come_too_late(lives: &Lives) -> Result<()> {
+    let client = &lives.story.alice.client;
+    let made = cases::CreateParams {
+        title: "Bed 4".to_owned(),
+        patient_reference: None,
+        participants: vec!["mallory".to_owned()],
+        fields: BTreeMap::new(),
+    };
+    let case = client.call::<cases::Create>(made).await?.case;
+    decide(lives, Decision::Reject).await?;
+    let late = lives.story.alice.says(&case, "a").await?;
+    lives.becomes(&late, Held).await?;
+    client
+        .call::<cases::Close>(cases::CaseParams { case })
+        .await?;
+    lives.story.world.advance(DAY_MS);
+    decide(lives, Decision::Accept).await?;
+    lives.becomes(&late, Failed).await
+}
+
+async fn decide(lives: &Lives, decision: Decision) -> Result<()> {
+    let params = DecideParams {
+        user_id: lives.story.mallory.user_id.to_string(),
+        decision,
+        key: None,
+    };
+    lives.story.alice.client.call::<Decide>(params).await?;
+    Ok(())
+}
+
+/// As if the two had compared their digits before the keys changed.
 async fn verify(lives: &mut Lives) -> Result<()> {
     lives.story.alice.stop().await;
     let store = lives.story.alice.database().await?;
@@ -238,7 +303,7 @@ async fn verify(lives: &mut Lives) -> Result<()> {
     let mut mallory = mallory.context("a contact")?;
     mallory.trust = Trust::Changed;
     let mut tx = store.begin().await?;
-    contacts::put(&mut tx, &mallory).await?;
+    contacts::put(&mut tx, None, &mallory).await?;
     tx.commit().await?;
     store.close().await;
     Ok(())
@@ -252,6 +317,8 @@ async fn every_way_and_every_reason_is_told() -> Result<()> {
     that_are_refused(&mut lives).await?;
     that_wait_for_room(&mut lives).await?;
     that_wait_for_keys(&mut lives).await?;
+    that_lose_their_reader(&lives).await?;
+    that_come_too_late(&lives).await?;
     let last = lives.writes().await?;
     lives.tells(&last, Kind::Read)?;
     let told = lives.told(&last).await?;

@@ -9,7 +9,7 @@ use crate::method::{Access, Needs, method};
 use crate::page::Nothing;
 use crate::recovery::RecoveryKey;
 use crate::scope::Scope;
-use crate::session::Pin;
+use crate::session::{Pin, StateAnswer};
 
 /// The operator's single-use code (D28). A secret: it is in no log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -94,8 +94,57 @@ impl fmt::Debug for Account {
 }
 
 method! {
-    /// Makes keys, registers them at the relay with an operator's code, and unlocks the session.
+    /// Makes keys, registers them at the relay with an operator's code, and unlocks the session. What a revoked installation left is kept aside.
     Enroll = "account.enroll"(EnrollParams) -> Enrolled, Access::Scope(Scope::Admin), Needs::Nothing, [Invalid, WrongPin, RelayUnreachable, RelayRefused, PinMismatch, RateLimited, KeystoreUnavailable, StorageFull, StorageFailed, Locked]
+}
+/// What is left out stays as it is.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateProfileParams {
+    /// What contacts see: 1 to 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub display_name: Option<String>,
+    /// Up to 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profession: Option<String>,
+    /// Up to 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub organisation: Option<String>,
+}
+
+impl fmt::Debug for UpdateProfileParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UpdateProfileParams(..)")
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteParams {
+    /// A wrong one counts as an attempt (D23).
+    pub pin: Pin,
+    /// Also remove keys and history from this host. Otherwise they stay, sealed, and the installation is `revoked`.
+    #[serde(default)]
+    pub erase: bool,
+}
+
+impl fmt::Debug for DeleteParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeleteParams(..)")
+    }
+}
+
+method! {
+    /// Changes what others see of the account. An operator has to attest the profile anew.
+    UpdateProfile = "account.update_profile"(UpdateProfileParams) -> Account, Access::Scope(Scope::Admin), Needs::Unlocked, [Invalid, RelayUnreachable, RelayRefused, PinMismatch, RateLimited]
+}
+method! {
+    /// Puts new keys in force, signed by the old ones, or goes on with a rotation that was cut off. The session stays open.
+    RotateKeys = "account.rotate_keys"(Nothing) -> Account, Access::Scope(Scope::Admin), Needs::Unlocked, [RelayUnreachable, RelayRefused, PinMismatch, RateLimited]
+}
+method! {
+    /// Deletes the account at the relay and ends this installation; of a revoked one, erases what is left.
+    Delete = "account.delete"(DeleteParams) -> StateAnswer, Access::Scope(Scope::Admin), Needs::Enrolled, [WrongPin, Locked, RelayUnreachable, RelayRefused, PinMismatch, RateLimited, KeystoreUnavailable, StorageFull, StorageFailed]
 }
 method! {
     /// The daemon's own user, keys' ids and relay.

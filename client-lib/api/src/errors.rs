@@ -51,7 +51,7 @@ codes! {
     NotEnrolled = -32002 "not_enrolled" "There is no account yet: enroll first"
         "Call account.enroll with a code of the relay's operator.",
     InstallationRevoked = -32003 "installation_revoked" "This installation was revoked: enroll again"
-        "The account was enrolled elsewhere. To use it here again, call account.enroll with a new code.",
+        "The account was enrolled elsewhere, revoked or deleted. To use it here again, call account.enroll with a new code.",
     Forbidden = -32004 "forbidden" "The app does not have the scope for this method"
         "The daemon's owner pairs the app anew with the scope that the method takes.",
     Unauthenticated = -32005 "unauthenticated" "Present an app's token first"
@@ -73,7 +73,7 @@ codes! {
     UnknownContact = -32020 "unknown_contact" "The user is not a contact: add it first"
         "Call contacts.add first.",
     KeyChangeHold = -32021 "key_change_hold" "The contact's key changed: decide about it first"
-        "Compare fingerprints with the contact, then decide about the new key.",
+        "Compare fingerprints with the contact (trust.compare), or decide about the new key (trust.decide).",
     KeyRevoked = -32022 "key_revoked" "The contact's key was revoked"
         "The contact has to enroll again.",
     ClientRefConflict = -32023 "client_ref_conflict" "The client_ref was used for other content"
@@ -106,7 +106,7 @@ pub const OF_A_LINE: &[ErrorCode] = &[
     ErrorCode::FrameTooLarge,
 ];
 /// For methods that are not built yet: no daemon of this version answers them.
-pub const RESERVED: &[ErrorCode] = &[ErrorCode::RevisionConflict, ErrorCode::NotAParticipant];
+pub const RESERVED: &[ErrorCode] = &[];
 
 /// Why a parameter is not allowed, or a keystore does not give its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -126,6 +126,18 @@ pub enum Reason {
     Expired,
     /// It is of the right form, and of something else.
     Mismatch,
+    /// The person at the host did not show that it is them.
+    NotProven,
+    /// It is not what was written.
+    Damaged,
+    /// The contact is blocked.
+    Blocked,
+    /// The case is closed.
+    Closed,
+    /// Only an admin of the group or case may do it.
+    NotAnAdmin,
+    /// The message's attachment is still on its way to the relay.
+    Uploading,
     /// The keys were sealed with another keystore than the one that is configured.
     OtherKeystore,
     /// The keystore does not have the secret of these keys.
@@ -138,7 +150,7 @@ pub enum Reason {
     NoKeyring,
     /// No keyring answers on the session bus.
     NoKeyringService,
-    /// The keyring did not answer within 5 s.
+    /// The keyring did not answer within 5 s; or what would ask the person at the host does not.
     NoAnswer,
     /// The service manager passed no credential.
     NoCredential,

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::attachments::AttachmentReason;
+use crate::contacts::{Contradiction, KeyState, Trust};
 use crate::conversation::Conversation;
 use crate::messages::{MessageState, StateReason};
 use crate::method::{Access, Method as _, Needs, method};
@@ -65,12 +67,36 @@ pub enum EventBody {
         author: String,
         first_sequence: u64,
         last_sequence: u64,
+        /// Where only the id is known: it came sealed to a key that is not here, and was asked for. Both sequences are 0.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        message_id: Option<String>,
     },
     /// Somebody began or ceased to write.
     Typing {
         conversation: Conversation,
         user_id: String,
         active: bool,
+    },
+    /// A tenth more of a large attachment was moved; `attachments.get` tells more exactly.
+    AttachmentProgress {
+        attachment_id: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        message_id: Option<String>,
+        transferred: u64,
+        size: u64,
+    },
+    /// All of an attachment is here and agrees; or, of one's own, at the relay.
+    AttachmentReady {
+        attachment_id: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        message_id: Option<String>,
+    },
+    /// An attachment was not moved.
+    AttachmentFailed {
+        attachment_id: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        message_id: Option<String>,
+        reason: AttachmentReason,
     },
     /// A message was refused and put aside; `reason` is from the list in `docs/refusals.md`.
     MessageQuarantined {
@@ -82,8 +108,59 @@ pub enum EventBody {
     MessageConflict { sender: String, message_id: String },
     /// A contact is new, or the directory says something else of it.
     ContactChanged { user_id: String },
-    /// A contact has another key: its messages are held until someone decides.
-    KeyChanged { user_id: String },
+    /// A contact has another key. Of a verified one, what is sent waits until somebody decides; of another it is a warning.
+    KeyChanged {
+        user_id: String,
+        /// How well the new key is known.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        trust: Option<Trust>,
+        /// The key before signed for it, and was not compromised. False: it was lost, or somebody else's key is put in its place.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        countersigned: Option<bool>,
+        /// The new key's.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        key_revision: Option<u64>,
+    },
+    /// What is sent to a contact waits for a decision about its key; `held` of it waits already.
+    KeyChangeHold { user_id: String, held: u64 },
+    /// A key of a contact is out of use: revoked, compromised, or replaced by one that is not known yet.
+    KeyRevoked { user_id: String, state: KeyState },
+    /// The directory contradicts what is known of a contact, and is not followed. Told once, until it does not any more.
+    DirectoryContradiction { user_id: String, how: Contradiction },
+    /// A group's roster or name is another one, or somebody goes by another roster than is known here (D17).
+    GroupChanged {
+        conversation: Conversation,
+        what: GroupChange,
+        /// Whom it is about; none where it is about the group as a whole.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        user_id: Option<String>,
+        /// The roster's number from now on.
+        revision: u64,
+    },
+    /// A patient case began, or its participants or state are others; `cases.get` has it.
+    CaseChanged {
+        case: String,
+        /// Who changed it.
+        author: String,
+        revision: u64,
+    },
+    /// A field of a case has another value.
+    CaseFieldChanged {
+        case: String,
+        name: String,
+        author: String,
+        field_revision: u64,
+    },
+    /// Two participants changed the same thing at the same time: of a field both values are kept and shown; of the
+    /// participants the same one of the two counts for everybody.
+    CaseConflict {
+        case: String,
+        /// Of the field; not there where it is about the participants.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        name: Option<String>,
+        author: String,
+        revision: u64,
+    },
     /// The keys are locked.
     SessionLocked {},
     /// The keys are open.
@@ -92,7 +169,7 @@ pub enum EventBody {
     RelayReachable {},
     /// The relay does not answer; what is queued goes out by itself later.
     RelayUnreachable {},
-    /// The account was enrolled elsewhere. Reserved: this version does not enter it.
+    /// The account was enrolled elsewhere, revoked or deleted: the keys are wiped, and this installation is at its end.
     InstallationRevoked {},
     /// Events from `from` to `to` are no longer kept. It comes first, has the id `to`, and no time.
     EventsExpired { from: u64, to: u64 },
@@ -102,9 +179,29 @@ pub enum EventBody {
     Other,
 }
 
+/// What of a group is other than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupChange {
+    /// This user is in it from now on: it is new, or somebody added the user.
+    Joined,
+    Renamed,
+    Added,
+    Removed,
+    /// By oneself.
+    Left,
+    Promoted,
+    /// The user goes by another roster, or wrote one that is not taken. Whoever is behind is sent what is missing.
+    Disagreement,
+    /// One that a later daemon may say.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
+}
+
 /// Which scopes an event takes beside `events.read`: any one of them. None for one that takes no other.
 /// What is not in here is for the owner alone.
-pub const SCOPES: [(&str, &[Scope]); 16] = [
+pub const SCOPES: [(&str, &[Scope]); 26] = [
     ("message_received", &[Scope::MessagesRead]),
     ("message_state", &[Scope::MessagesRead, Scope::MessagesSend]),
     ("message_edited", &[Scope::MessagesRead]),
@@ -113,11 +210,27 @@ pub const SCOPES: [(&str, &[Scope]); 16] = [
     ("message_quarantined", &[Scope::MessagesRead]),
     ("message_conflict", &[Scope::MessagesRead]),
     ("typing", &[Scope::MessagesRead]),
+    ("attachment_progress", ATTACHMENTS),
+    ("attachment_ready", ATTACHMENTS),
+    ("attachment_failed", ATTACHMENTS),
     (
         "contact_changed",
         &[Scope::ContactsRead, Scope::TrustDecide],
     ),
     ("key_changed", &[Scope::ContactsRead, Scope::TrustDecide]),
+    (
+        "key_change_hold",
+        &[Scope::ContactsRead, Scope::TrustDecide],
+    ),
+    ("key_revoked", &[Scope::ContactsRead, Scope::TrustDecide]),
+    (
+        "directory_contradiction",
+        &[Scope::ContactsRead, Scope::TrustDecide],
+    ),
+    ("group_changed", &[Scope::MessagesRead, Scope::GroupsWrite]),
+    ("case_changed", &[Scope::CasesRead]),
+    ("case_field_changed", &[Scope::CasesRead]),
+    ("case_conflict", &[Scope::CasesRead]),
     ("session_locked", &[]),
     ("session_unlocked", &[]),
     ("relay_reachable", &[]),
@@ -125,6 +238,8 @@ pub const SCOPES: [(&str, &[Scope]); 16] = [
     ("installation_revoked", &[]),
     ("events_expired", &[]),
 ];
+
+const ATTACHMENTS: &[Scope] = &[Scope::AttachmentsRead, Scope::AttachmentsWrite];
 
 /// Whether an app with these scopes is told of events of a type; it has `events.read` anyway.
 pub fn is_told(event_type: &str, held: &[Scope]) -> bool {

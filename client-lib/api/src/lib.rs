@@ -5,18 +5,24 @@
 
 pub mod account;
 pub mod apps;
+pub mod attachments;
 pub mod audit;
+pub mod backup;
+pub mod bytes;
+pub mod cases;
 pub mod contacts;
 pub mod conversation;
 pub mod conversations;
 pub mod errors;
 pub mod events;
 pub mod examples;
+pub mod groups;
 pub mod messages;
 pub mod method;
 pub mod openrpc;
 pub mod page;
 pub mod policy;
+pub mod quarantine;
 pub mod recovery;
 pub mod reference;
 pub mod rpc;
@@ -24,6 +30,7 @@ pub mod scope;
 pub mod search;
 pub mod session;
 pub mod system;
+pub mod trust;
 
 /// The version of this contract. It is only ever added to.
 pub const API_VERSION: u32 = 1;

@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::attachments::Attachment;
 use crate::conversation::Conversation;
 use crate::method::{Access, Needs, method};
 use crate::page::Page;
@@ -39,6 +40,8 @@ pub enum StateReason {
     /// The recipient's key changed, and someone has to decide.
     KeyChanged,
     KeyRevoked,
+    /// Somebody here decided against the recipient's key.
+    KeyRejected,
     /// The recipient's mailbox at the relay is full; it is tried again.
     MailboxFull,
     /// The relay has other content under this message's id.
@@ -52,6 +55,10 @@ pub enum StateReason {
     /// The relay gave the message up after 30 days (D21).
     Expired,
     RecipientDeleted,
+    /// The recipient was taken off the roster before it had gone out.
+    NotAMember,
+    /// It was still waiting a day after its case was closed, or its author was taken out of it or left (D16).
+    TooLate,
     /// Its author deleted it before it had gone out.
     Withdrawn,
     /// One that a later daemon may say.
@@ -104,6 +111,9 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub deleted_ms: Option<u64>,
     pub auth: Auth,
+    /// What goes with it; `text` is its caption then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attachment: Option<Attachment>,
     /// The least advanced of its recipients, or `received`.
     pub state: MessageState,
     /// Empty for a message that came in.
@@ -122,16 +132,37 @@ impl fmt::Debug for Message {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendParams {
-    /// Where it goes. The user must be a contact.
+    /// Where it goes. The user must be a contact, and of a group this user a member.
     pub conversation: Conversation,
-    /// 1 byte to 16 KiB of UTF-8.
-    pub text: String,
-    /// The message that this one answers.
+    /// 1 byte to 16 KiB of UTF-8. This or an attachment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub text: Option<String>,
+    /// A file that was uploaded: the message goes out once all of it is at the relay.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attachment: Option<AttachParams>,
+    /// The message that this one answers; not beside an attachment.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply_to: Option<String>,
     /// 1 to 128 characters of the caller's own: a repeat with the same content returns the first message (D20).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_ref: Option<String>,
+}
+
+/// Names an upload, which no other message has named.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttachParams {
+    /// As answered by `attachments.begin_upload`.
+    pub attachment_id: String,
+    /// Up to 16 KiB of UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub caption: Option<String>,
+}
+
+impl fmt::Debug for AttachParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AttachParams({})", self.attachment_id)
+    }
 }
 
 impl fmt::Debug for SendParams {
@@ -238,7 +269,7 @@ pub struct Marked {
 
 method! {
     /// Queues a message: the answer comes once it is durable here, not once it is sent (D20).
-    Send = "messages.send"(SendParams) -> Sent, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, TooLarge, UnknownContact, NotFound, ClientRefConflict, RateLimited]
+    Send = "messages.send"(SendParams) -> Sent, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, TooLarge, UnknownContact, NotFound, NotAParticipant, ClientRefConflict, RateLimited]
 }
 method! {
     /// A conversation's messages, newest first.
@@ -253,12 +284,13 @@ method! {
     MarkRead = "messages.mark_read"(MarkReadParams) -> Marked, Access::Scope(Scope::MessagesRead), Needs::Unlocked, [Invalid, NotFound]
 }
 method! {
-    /// Gives a message of our own another text, here and at its recipients (D12).
-    Edit = "messages.edit"(EditParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, TooLarge, UnknownContact, NotFound, RateLimited]
+    /// Gives a message of our own another text, here and at its recipients (D12); not while its attachment is on its way to
+    /// the relay (`invalid`, `uploading`).
+    Edit = "messages.edit"(EditParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, TooLarge, UnknownContact, NotFound, NotAParticipant, RateLimited]
 }
 method! {
     /// Takes a message of our own back, here and at its recipients; one that is held does not go out at all (D12).
-    Delete = "messages.delete"(MessageParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, UnknownContact, NotFound, RateLimited]
+    Delete = "messages.delete"(MessageParams) -> Message, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, UnknownContact, NotFound, NotAParticipant, RateLimited]
 }
 method! {
     /// The earlier texts of a message, for whoever audits (D12).
@@ -266,5 +298,5 @@ method! {
 }
 method! {
     /// Tells that we are writing, or no longer; never stored (§8.2).
-    TellTyping = "messages.typing"(TypingParams) -> Told, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, UnknownContact, NotFound, KeyChangeHold, KeyRevoked, RateLimited]
+    TellTyping = "messages.typing"(TypingParams) -> Told, Access::Scope(Scope::MessagesSend), Needs::Unlocked, [Invalid, UnknownContact, NotFound, NotAParticipant, KeyChangeHold, KeyRevoked, RateLimited]
 }

@@ -9,8 +9,8 @@ use crate::errors::{self, ErrorCode, ErrorData};
 use crate::examples::{self, Example, Shown};
 use crate::method::{Access, Method as _, Needs, errors_of};
 use crate::{
-    account, apps, audit, contacts, conversations, events, messages, policy, rpc, search, session,
-    system,
+    account, apps, attachments, audit, backup, cases, contacts, conversations, events, groups,
+    messages, policy, quarantine, rpc, search, session, system, trust,
 };
 
 /// What the table of methods knows about each of them.
@@ -30,16 +30,36 @@ macro_rules! for_each_method {
         $do!(rpc::Discover);
         $do!(session::Authenticate);
         $do!(session::Unlock);
+        $do!(session::Uncover);
         $do!(session::Lock);
         $do!(session::ChangePin);
         $do!(session::Recover);
         $do!(session::SetRecoveryKey);
         $do!(account::Enroll);
         $do!(account::Get);
+        $do!(account::UpdateProfile);
+        $do!(account::RotateKeys);
+        $do!(account::Delete);
         $do!(contacts::Add);
         $do!(contacts::Get);
         $do!(contacts::List);
+        $do!(contacts::Search);
+        $do!(contacts::Remove);
+        $do!(contacts::Block);
+        $do!(trust::Fingerprint);
+        $do!(trust::Compare);
+        $do!(trust::Decide);
+        $do!(trust::ListPending);
+        $do!(trust::Import);
+        $do!(quarantine::List);
+        $do!(quarantine::Get);
         $do!(conversations::List);
+        $do!(conversations::ExportConversation);
+        $do!(groups::Create);
+        $do!(groups::Get);
+        $do!(groups::List);
+        $do!(groups::Update);
+        $do!(groups::Leave);
         $do!(messages::Send);
         $do!(messages::List);
         $do!(messages::Get);
@@ -48,7 +68,23 @@ macro_rules! for_each_method {
         $do!(messages::Delete);
         $do!(messages::ListVersions);
         $do!(messages::TellTyping);
+        $do!(cases::Create);
+        $do!(cases::ExportCase);
+        $do!(cases::Get);
+        $do!(cases::List);
+        $do!(cases::SetField);
+        $do!(cases::ListFieldHistory);
+        $do!(cases::AddParticipant);
+        $do!(cases::RemoveParticipant);
+        $do!(cases::Leave);
+        $do!(cases::Close);
         $do!(search::Search);
+        $do!(attachments::BeginUpload);
+        $do!(attachments::BeginDownload);
+        $do!(attachments::Get);
+        $do!(attachments::List);
+        $do!(attachments::Cancel);
+        $do!(attachments::DiscardLocal);
         $do!(policy::Get);
         $do!(policy::Set);
         $do!(events::List);
@@ -58,6 +94,9 @@ macro_rules! for_each_method {
         $do!(apps::Revoke);
         $do!(audit::List);
         $do!(audit::Verify);
+        $do!(backup::Begin);
+        $do!(backup::BeginVerify);
+        $do!(backup::BeginRestore);
         $do!(events::Subscribe);
         $do!(events::Unsubscribe);
     };

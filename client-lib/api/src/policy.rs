@@ -15,6 +15,10 @@ pub struct Policy {
     pub typing: bool,
     /// Whether others are told that something was read. True unless it was set.
     pub read_receipts: bool,
+    /// Attachments of at most so many bytes are fetched as they come: 0: none are, null: all are. 16 MiB unless it was set.
+    pub download_up_to_bytes: Option<u64>,
+    /// Bytes of attachments that may lie here. 10 GiB unless it was set.
+    pub attachments_quota_bytes: u64,
 }
 
 /// What is left out stays as it is.
@@ -34,6 +38,16 @@ pub struct SetParams {
     /// Whether others are told that something was read.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub read_receipts: Option<bool>,
+    /// 0: no attachment is fetched as it comes; null: all are.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "given"
+    )]
+    pub download_up_to_bytes: Option<Option<u64>>,
+    /// Bytes of attachments that may lie here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attachments_quota_bytes: Option<u64>,
 }
 
 #[expect(
@@ -41,7 +55,9 @@ pub struct SetParams {
     reason = "left out, null and a number are three things"
 )]
 /// Tells null from what was left out.
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 

@@ -51,7 +51,8 @@ impl RecoveryKey {
     /// `None` where it is none, or one with a mistake in it.
     pub fn bytes(&self) -> Option<Zeroizing<[u8; LEN]>> {
         let is_letter = |letter: &char| !letter.is_whitespace() && *letter != '-';
-        let letters = self.0.chars().take(256).filter(is_letter);
+        // Counted without what is between them: shown in groups, a key is as long as its letters.
+        let letters = self.0.chars().filter(is_letter).take(256);
         let text: Zeroizing<String> =
             Zeroizing::new(letters.map(|l| l.to_ascii_lowercase()).collect());
         let read = bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(&text).ok()?;
@@ -118,6 +119,15 @@ mod tests {
         ] {
             assert_eq!(*RecoveryKey::new(typed).bytes().unwrap(), [7; LEN]);
         }
+    }
+
+    #[test]
+    fn whatever_is_read_is_read_again_as_it_is_shown() {
+        let shown = RecoveryKey::generate(&mut Sevens).expose().to_string();
+        let wide = RecoveryKey::new(format!("{}{shown}", "\n".repeat(200)));
+        assert_eq!(*wide.bytes().unwrap(), [7; LEN]);
+        let again = RecoveryKey::new(wide.expose().to_string());
+        assert_eq!(*again.bytes().unwrap(), [7; LEN]);
     }
 
     #[test]

@@ -101,6 +101,10 @@ method! {
     Unlock = "session.unlock"(UnlockParams) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled, [WrongPin, KeystoreUnavailable, StorageFull, StorageFailed]
 }
 method! {
+    /// Lifts a cover (`session.when_idle = "cover"`) without the PIN: the host asks the person before it for a fingerprint, or whatever it takes. For the owner, where `session.presence` is configured, and not for ever after the last PIN: `invalid` with the field `presence` tells `not_supported`, `not_proven`, `no_answer` or `expired`.
+    Uncover = "session.uncover"(Nothing) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled, [Locked, Invalid, StorageFull, StorageFailed]
+}
+method! {
     /// Wipes the keys from memory and closes the database.
     Lock = "session.lock"(Nothing) -> StateAnswer, Access::Scope(Scope::SessionUnlock), Needs::Enrolled, []
 }

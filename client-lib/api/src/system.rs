@@ -57,6 +57,18 @@ pub struct Health {
     /// An older daemon says nothing of it.
     #[serde(default)]
     pub session: SessionHealth,
+    /// An older daemon says nothing of it.
+    #[serde(default)]
+    pub trust: TrustHealth,
+}
+
+/// Contacts that somebody has to look at.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TrustHealth {
+    /// Their key waits for a decision, or was decided against: see `trust.pending`.
+    pub undecided: u64,
+    /// The directory contradicts what is known of them.
+    pub contradicted: u64,
 }
 
 /// How the keys are opened and closed here.
@@ -70,6 +82,9 @@ pub struct SessionHealth {
     pub idle_lock_s: Option<u64>,
     /// What it does then: false wipes the keys, true shuts callers out and goes on syncing.
     pub covers: bool,
+    /// Seconds after the last PIN in which `session.uncover` lifts a cover without it. Null where it is not configured.
+    #[serde(default)]
+    pub presence_s: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

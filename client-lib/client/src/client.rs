@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connect_api::bytes::Ticket;
 use connect_api::conversation::Conversation;
 use connect_api::messages::{self, SendParams, Sent};
 use connect_api::method::Method;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
+use crate::bytes::ByteStream;
 use crate::credentials::Credentials;
 use crate::endpoint::{self, ConnectError, Endpoint};
 use crate::error::CallError;
@@ -77,8 +79,9 @@ impl Client {
         client_ref: Option<String>,
     ) -> Result<Sent, CallError> {
         let params = SendParams {
+            attachment: None,
             conversation,
-            text: text.into(),
+            text: Some(text.into()),
             reply_to: None,
             client_ref,
         };
@@ -108,6 +111,11 @@ impl Client {
     pub fn follow(&self, follow: Follow) -> EventStream {
         let credentials = self.shared.credentials.clone();
         EventStream::start(self.shared.link.endpoints().to_vec(), credentials, follow)
+    }
+
+    /// Shows a ticket on a connection of its own. No time is too long for it, but the daemon ends a stream that stands still.
+    pub async fn redeem(&self, ticket: Ticket) -> Result<ByteStream, CallError> {
+        ByteStream::open(self.shared.link.endpoints(), ticket).await
     }
 
     async fn exchange(

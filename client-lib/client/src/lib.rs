@@ -41,6 +41,7 @@
 //! silently**: the daemon may have done them. Repeating a call that reads is always safe. Repeating `messages.send` is
 //! safe with the same `client_ref`, and may send twice without one. The next call connects again.
 
+pub mod bytes;
 pub mod client;
 pub mod credentials;
 pub mod endpoint;

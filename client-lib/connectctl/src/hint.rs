@@ -24,7 +24,7 @@ pub(crate) fn next_step(error: &Error) -> Option<String> {
                 .into(),
         ),
         Error::Call(CallError::Protocol) => Some("are connectctl and connectd of the same version? run: connectctl hello".into()),
-        Error::Held(_) => Some("decide about the contact's key, and it goes out by itself".into()),
+        Error::Held(_) => Some("see: connectctl trust pending. Once its key is compared or accepted, it goes out by itself".into()),
         Error::NotYet => Some("it goes on by itself. Do not send it again; see: connectctl messages show ID".into()),
         _ => None,
     }
@@ -35,7 +35,9 @@ fn daemon(code: ErrorCode, data: &ErrorData) -> Option<String> {
         ErrorCode::Locked => "run: connectctl unlock".into(),
         ErrorCode::NotEnrolled => "run: connectctl account enroll --help".into(),
         ErrorCode::InstallationRevoked => {
-            "the account was enrolled elsewhere. To use it here again: connectctl account enroll, with a new code".into()
+            "the account was enrolled elsewhere, revoked or deleted. To use it here again: connectctl account enroll, with a new code; \
+             what is left here goes with: connectctl account delete --erase"
+                .into()
         }
         ErrorCode::Forbidden => "the app needs another scope: ask the daemon's owner".into(),
         ErrorCode::Unauthenticated => "run it as the user who runs connectd, or as one of its owners; or show a paired app's token: --token-file. \
@@ -46,8 +48,10 @@ fn daemon(code: ErrorCode, data: &ErrorData) -> Option<String> {
         ErrorCode::Timeout => "try again; see how it is: connectctl health".into(),
         ErrorCode::Invalid => invalid(data)?,
         ErrorCode::UnknownContact => "run: connectctl contacts add USER".into(),
-        ErrorCode::KeyChangeHold => "compare fingerprints with the contact, then decide: trust.decide".into(),
+        ErrorCode::NotAParticipant => "you are not in it any more: ask one of its members. See: connectctl groups list".into(),
+        ErrorCode::KeyChangeHold => "see: connectctl trust pending. Compare (connectctl trust show USER), or decide: connectctl trust accept USER".into(),
         ErrorCode::KeyRevoked => "the contact has to enroll again".into(),
+        ErrorCode::RevisionConflict => "there is something newer than what you looked at: look again (connectctl trust pending, or a newer file)".into(),
         ErrorCode::ClientRefConflict => "use another --client-ref for another text".into(),
         ErrorCode::RelayUnreachable => "check the network; the outbox goes on by itself. See: connectctl health".into(),
         ErrorCode::RelayRefused => "check the code and the user, or ask the relay's operator".into(),
@@ -113,6 +117,12 @@ fn in_a_while(data: &ErrorData) -> String {
 
 fn invalid(data: &ErrorData) -> Option<String> {
     let reason = match data.reason? {
+        Reason::Missing if data.field.as_deref() == Some("recovery_key") => {
+            return Some(
+                "nobody could open a backup without a recovery key. Make one: connectctl recovery-key"
+                    .into(),
+            );
+        }
         Reason::Missing => "is missing",
         Reason::Unknown => "is not known",
         Reason::WrongType => "has the wrong type",
@@ -123,6 +133,9 @@ fn invalid(data: &ErrorData) -> Option<String> {
         Reason::TooLong => "is too long",
         Reason::OutOfRange => "is out of range",
         Reason::NotSupported => "is not supported",
+        Reason::AlreadyEnrolled if data.field.as_deref() == Some("account") => {
+            return Some("this daemon has an account already: it takes one without".into());
+        }
         Reason::AlreadyEnrolled => {
             return Some(
                 "there is an account already: --replace-existing-installation replaces it".into(),
@@ -130,6 +143,11 @@ fn invalid(data: &ErrorData) -> Option<String> {
         }
         Reason::Expired => "has expired",
         Reason::Mismatch => "does not belong to it",
+        Reason::NotProven => "was not shown",
+        Reason::Damaged => "is damaged, cut or was changed: take another one",
+        Reason::Blocked => {
+            return Some("the contact is blocked: connectctl contacts unblock USER".into());
+        }
         // They are not about a parameter.
         Reason::OtherKeystore
         | Reason::SecretMissing
@@ -141,6 +159,16 @@ fn invalid(data: &ErrorData) -> Option<String> {
         | Reason::NoAnswer
         | Reason::NoCredential
         | Reason::Failed => return None,
+        Reason::Closed => "is closed: it is read, and nothing is written into it any more",
+        Reason::NotAnAdmin => {
+            return Some(
+                "ask one of its admins: connectctl groups show GROUP, connectctl cases show CASE"
+                    .into(),
+            );
+        }
+        Reason::Uploading => {
+            "is still on its way: change it once its file is there, or delete it and send it anew"
+        }
         Reason::Other => "is not allowed",
     };
     Some(format!(

@@ -109,6 +109,24 @@ impl Output {
         }
     }
 
+    /// For who writes a program, beside an error that follows.
+    pub(crate) fn if_json(&self, answer: &impl Serialize) -> Result<(), Error> {
+        match self.form {
+            Form::ForPeople => Ok(()),
+            form => write_json(answer, form),
+        }
+    }
+
+    pub(crate) fn has_color(&self) -> bool {
+        self.color
+    }
+
+    /// Black on white, whatever the terminal's own colours are; as it is where no colour is wanted.
+    pub(crate) fn on_white(&self, text: &str) -> String {
+        let style = Style::new().black().on_truecolor(255, 255, 255);
+        paint(self.color, text, style.truecolor(0, 0, 0))
+    }
+
     /// In colour, where colour is wanted.
     pub(crate) fn paint(&self, text: &str, style: Style) -> String {
         paint(self.color, text, style)

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use connect_api::account::EnrollmentCode;
 use connect_api::session::Pin;
 use connect_client::credentials::{Credentials, VARIABLE};
 use zeroize::Zeroizing;
@@ -18,6 +19,43 @@ pub(crate) struct PinSource {
     /// Read the PIN or passphrase from this file; - is standard input. Left out: you are asked for it.
     #[arg(long, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
+}
+
+/// Where an operator's code comes from.
+#[derive(Args)]
+pub(crate) struct CodeSource {
+    /// The operator's code. It is good for one use.
+    #[arg(
+        long,
+        value_name = "CODE",
+        required_unless_present = "code_file",
+        conflicts_with = "code_file"
+    )]
+    code: Option<String>,
+    /// Read the code from this file; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) code_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for CodeSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CodeSource(..)")
+    }
+}
+
+impl CodeSource {
+    pub(crate) fn read(self, out: &Output) -> Result<EnrollmentCode, Error> {
+        let code = match (self.code, &self.code_file) {
+            (Some(code), _) => code,
+            (None, Some(path)) => from_file(out, path)?.as_str().to_owned(),
+            (None, None) => {
+                return Err(Error::Usage(
+                    "the code is missing: --code or --code-file".into(),
+                ));
+            }
+        };
+        Ok(EnrollmentCode(code))
+    }
 }
 
 impl PinSource {

@@ -7,7 +7,7 @@ use connect_api::system::State;
 use serde::Serialize;
 
 /// The `type` of every event, for `--types`.
-pub(crate) const EVENT_TYPES: [&str; 16] = [
+pub(crate) const EVENT_TYPES: [&str; 26] = [
     "message_received",
     "message_state",
     "message_edited",
@@ -16,8 +16,18 @@ pub(crate) const EVENT_TYPES: [&str; 16] = [
     "message_quarantined",
     "message_conflict",
     "typing",
+    "attachment_progress",
+    "attachment_ready",
+    "attachment_failed",
     "contact_changed",
     "key_changed",
+    "key_change_hold",
+    "key_revoked",
+    "directory_contradiction",
+    "group_changed",
+    "case_changed",
+    "case_field_changed",
+    "case_conflict",
     "session_locked",
     "session_unlocked",
     "relay_reachable",
@@ -34,10 +44,20 @@ pub(crate) fn event_type(body: &EventBody) -> &'static str {
         EventBody::MessageDeleted { .. } => "message_deleted",
         EventBody::MessageMissing { .. } => "message_missing",
         EventBody::Typing { .. } => "typing",
+        EventBody::AttachmentProgress { .. } => "attachment_progress",
+        EventBody::AttachmentReady { .. } => "attachment_ready",
+        EventBody::AttachmentFailed { .. } => "attachment_failed",
         EventBody::MessageQuarantined { .. } => "message_quarantined",
         EventBody::MessageConflict { .. } => "message_conflict",
         EventBody::ContactChanged { .. } => "contact_changed",
         EventBody::KeyChanged { .. } => "key_changed",
+        EventBody::KeyChangeHold { .. } => "key_change_hold",
+        EventBody::KeyRevoked { .. } => "key_revoked",
+        EventBody::DirectoryContradiction { .. } => "directory_contradiction",
+        EventBody::GroupChanged { .. } => "group_changed",
+        EventBody::CaseChanged { .. } => "case_changed",
+        EventBody::CaseFieldChanged { .. } => "case_field_changed",
+        EventBody::CaseConflict { .. } => "case_conflict",
         EventBody::SessionLocked {} => "session_locked",
         EventBody::SessionUnlocked {} => "session_unlocked",
         EventBody::RelayReachable {} => "relay_reachable",
@@ -64,6 +84,11 @@ pub(crate) fn reason(reason: StateReason) -> String {
     name(&reason).replace('_', " ")
 }
 
+/// As it stands in JSON, with spaces.
+pub(crate) fn spaced(value: &impl Serialize) -> String {
+    name(value).replace('_', " ")
+}
+
 /// What stands beside a message's author: how it is, and what to beware of.
 pub(crate) fn standing(message: &Message) -> String {
     let mut words = message_state(message.state);
@@ -79,7 +104,7 @@ pub(crate) fn standing(message: &Message) -> String {
 }
 
 /// As it stands in JSON.
-fn name(value: &impl Serialize) -> String {
+pub(crate) fn name(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),
@@ -89,6 +114,9 @@ fn name(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use connect_api::contacts::{Contradiction, KeyState};
+    use connect_api::conversation::Conversation;
+    use connect_api::events::GroupChange;
 
     #[test]
     fn event_types_are_those_of_the_contract() {
@@ -103,8 +131,46 @@ mod tests {
             },
             EventBody::KeyChanged {
                 user_id: "u".into(),
+                trust: None,
+                countersigned: None,
+                key_revision: None,
+            },
+            EventBody::KeyChangeHold {
+                user_id: "u".into(),
+                held: 1,
+            },
+            EventBody::KeyRevoked {
+                user_id: "u".into(),
+                state: KeyState::Revoked,
+            },
+            EventBody::DirectoryContradiction {
+                user_id: "u".into(),
+                how: Contradiction::Forked,
             },
             EventBody::EventsExpired { from: 1, to: 2 },
+            EventBody::GroupChanged {
+                conversation: Conversation::Group("g".into()),
+                what: GroupChange::Renamed,
+                user_id: None,
+                revision: 2,
+            },
+            EventBody::CaseChanged {
+                case: "c".into(),
+                author: "u".into(),
+                revision: 1,
+            },
+            EventBody::CaseFieldChanged {
+                case: "c".into(),
+                name: "n".into(),
+                author: "u".into(),
+                field_revision: 1,
+            },
+            EventBody::CaseConflict {
+                case: "c".into(),
+                name: None,
+                author: "u".into(),
+                revision: 1,
+            },
             EventBody::MessageConflict {
                 sender: "u".into(),
                 message_id: "m".into(),

@@ -16,8 +16,9 @@ use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket::Listener as BoundListener;
 use rustix::fs::FlockOperation;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{UnixListener, UnixStream, unix};
+use tokio::time::timeout;
 
 use crate::endpoint::Endpoint;
 use crate::peer::{Audience, Peer};
@@ -110,6 +111,19 @@ impl AsyncRead for ReadHalf {
 
 #[derive(Debug)]
 pub struct WriteHalf(unix::OwnedWriteHalf);
+
+impl WriteHalf {
+    /// Whether nobody is there any more who could read. A peer that has only ended what it says still can.
+    pub async fn is_closed(&self) -> bool {
+        let ready = self.0.ready(Interest::WRITABLE);
+        // While the peer reads too slowly it is there: there is nothing to wait for here.
+        match timeout(Duration::ZERO, ready).await {
+            Ok(Ok(ready)) => ready.is_write_closed(),
+            Ok(Err(_)) => true,
+            Err(_) => false,
+        }
+    }
+}
 
 impl AsyncWrite for WriteHalf {
     fn poll_write(

@@ -91,6 +91,13 @@ impl AsyncRead for ReadHalf {
 #[derive(Debug)]
 pub struct WriteHalf(Arc<PipeStream>);
 
+impl WriteHalf {
+    /// Asked once the end was read: a pipe closes as a whole.
+    pub fn is_closed(&self) -> impl Future<Output = bool> {
+        std::future::ready(true)
+    }
+}
+
 impl AsyncWrite for WriteHalf {
     fn poll_write(
         self: Pin<&mut Self>,

@@ -5,16 +5,19 @@ use std::path::{Path, PathBuf};
 
 use connect_ipc::endpoint::Endpoint;
 use connect_ipc::socket::Audience;
+use connect_proto::keys::SignPublicKey;
 use connect_vault::keystore::{Keystore, KeystoreKind, UnknownKeystore};
 use serde::Deserialize;
 
 use crate::config::keystore::KeystoreSection;
 use crate::config::session::SessionSection;
+use crate::config::trust::TrustSection;
 use crate::limits::Limits;
 use crate::places;
 
 mod keystore;
 mod session;
+mod trust;
 
 pub use session::{LockOn, PinPlace, SessionConfig, WhenIdle};
 
@@ -28,6 +31,7 @@ struct File {
     keystore: KeystoreSection,
     access: AccessSection,
     session: SessionSection,
+    trust: TrustSection,
     limits: Limits,
 }
 
@@ -48,6 +52,8 @@ pub struct Config {
     pub owner_uids: Vec<u32>,
     pub audience: Audience,
     pub session: SessionConfig,
+    /// Whose word verifies contacts (D25).
+    pub organisation_keys: Vec<SignPublicKey>,
     pub limits: Limits,
 }
 
@@ -75,6 +81,16 @@ pub enum ConfigError {
     Limit(&'static str),
     #[error("session.unattended_pin is the name of a credential or an absolute path")]
     UnattendedPin,
+    #[error(
+        "session.presence needs session.when_idle = \"cover\": without the PIN nothing opens keys that were wiped"
+    )]
+    PresenceWithoutCover,
+    #[error("session.presence_hours is from 1 to 168, beside session.presence")]
+    PresenceHours,
+    #[error("session.presence: this system has no polkit")]
+    PresenceNotHere,
+    #[error("trust.organisation_keys has what is no public key: 64 digits of hex")]
+    OrganisationKey,
     #[error("there is no default for {0} here: give {1}")]
     NoDefault(&'static str, &'static str),
 }
@@ -105,6 +121,7 @@ pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
     let service = places::service();
     let keystore = file.keystore.choose(&state_dir, &service)?;
     let session = file.session.settle(&service)?;
+    let organisation_keys = file.trust.read()?;
     Ok(Config {
         state_dir,
         endpoint,
@@ -116,6 +133,7 @@ pub fn load(overrides: Overrides) -> Result<Config, ConfigError> {
             Audience::User
         },
         session,
+        organisation_keys,
         limits: file.limits,
     })
 }
@@ -205,6 +223,21 @@ mod tests {
     }
 
     #[test]
+    fn presence_goes_with_a_cover_and_for_some_hours() {
+        let presence = |content: &str| load_from(content).map(|config| config.session.presence_ms);
+        let cover = "[session]\nwhen_idle = \"cover\"\n";
+        let asked = format!("{cover}presence = \"polkit\"\n");
+        assert_eq!(presence(cover).unwrap(), None);
+        assert_eq!(presence(&asked).unwrap(), Some(12 * 3_600_000));
+        let for_two = format!("{asked}presence_hours = 2\n");
+        assert_eq!(presence(&for_two).unwrap(), Some(2 * 3_600_000));
+        let refused = |content: &str| presence(content).unwrap_err().to_string();
+        assert!(refused("[session]\npresence = \"polkit\"\n").contains("when_idle"));
+        assert!(refused(&format!("{asked}presence_hours = 0\n")).contains("1 to 168"));
+        assert!(refused("[session]\npresence_hours = 1\n").contains("beside"));
+    }
+
+    #[test]
     fn limits_that_would_stop_the_daemon_are_refused_by_name() {
         assert_eq!(Limits::default().unusable(), None);
         for (line, name) in [
@@ -220,6 +253,18 @@ mod tests {
                 matches!(error, ConfigError::Limit(limit) if limit == name),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn organisations_are_named_by_their_public_keys() {
+        let line = |key: &str| load_from(&format!("[trust]\norganisation_keys = [\"{key}\"]"));
+        let key = connect_proto::sign::SignSecretKey::from_seed(&[7; 32]).public_key();
+        let config = line(&hex::encode(key.as_bytes())).unwrap();
+        assert_eq!(config.organisation_keys, [key]);
+        for bad in ["", "0123", &"00".repeat(32), &"g".repeat(64)] {
+            let error = line(bad).unwrap_err();
+            assert!(matches!(error, ConfigError::OrganisationKey), "{error}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use connect_api::bytes::Show;
 use connect_api::errors::ErrorCode;
 use connect_api::method::Method as _;
 use connect_api::session::Authenticate;
@@ -24,6 +25,7 @@ use crate::request::{self, Request};
 use crate::rpc::attend::note_unknown_method;
 use crate::rpc::context::{Caller, Context, Link};
 use crate::rpc::failure::error_line;
+use crate::rpc::streams;
 
 /// Events that wait in the connection; the others wait in the database.
 const EVENTS_WAITING: usize = 16;
@@ -51,6 +53,10 @@ struct Connection {
     /// When the other side last read something, or had nothing to read.
     progress: Instant,
     end: Option<End>,
+    /// Nothing was said on it yet.
+    is_fresh: bool,
+    /// It becomes a byte stream.
+    ticket: Option<Show>,
 }
 
 /// Why a connection ends.
@@ -83,6 +89,8 @@ pub(crate) async fn serve(
         output: Output::new(limits.unread),
         progress: Instant::now(),
         end: None,
+        is_fresh: true,
+        ticket: None,
         methods,
         context: Arc::clone(&context),
     };
@@ -149,6 +157,11 @@ impl Connection {
                 Some(_) = followers.join_next(), if !followers.is_empty() => {}
             }
         }
+        if let Some(ticket) = self.ticket.take() {
+            let (read, rest) = reader.into_parts();
+            let shown = (ticket, self.link.peer);
+            streams::serve(self.context, shown, (read, rest, write), ending.clone()).await;
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -172,6 +185,12 @@ impl Connection {
     }
 
     fn take(&mut self, line: &str) {
+        if std::mem::take(&mut self.is_fresh)
+            && let Some(ticket) = streams::shown(line)
+        {
+            self.ticket = Some(ticket);
+            return self.end = Some(End::Now);
+        }
         let place = Arc::clone(&self.places).try_acquire_owned().ok();
         match request::parse(line) {
             Ok(request) => self.begin(request, place),

@@ -7,9 +7,12 @@ pub mod host;
 pub mod lifecycle;
 pub mod limits;
 pub mod offline;
+#[cfg(unix)]
+pub mod organisation;
 pub mod pin_file;
 pub mod places;
 pub mod rpc;
+pub mod stacks;
 mod unattended;
 
 mod accept;
@@ -18,4 +21,6 @@ mod instance;
 #[cfg(target_os = "linux")]
 mod logind;
 mod output;
+#[cfg(target_os = "linux")]
+mod presence;
 mod request;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use connect_ipc::endpoint::Endpoint;
 use connect_ipc::socket::{ListenError, listen};
+use connect_service::backup::scratch;
 use connect_service::chance::Chance;
 use connect_service::clock::Clock;
 use connect_service::error::Error;
-use connect_service::idle;
 use connect_service::session::{self, Locking, Phase, Session};
+use connect_service::{dismissal, idle};
 use connect_vault::keystore::KeystoreError;
 use connect_vault::vault::KdfCost;
 use rand_core::RngCore as _;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, WhenIdle};
 use crate::instance::{Instance, InstanceError};
 use crate::rpc::context::Context;
+use crate::rpc::streams;
 use crate::{accept, rpc, unattended};
 
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +67,7 @@ pub async fn start(
         None => None,
     };
     let instance = Instance::take(&config.state_dir)?;
+    scratch::sweep(&config.state_dir)?;
     let locking = locking(&config);
     let first_ref = chance.next_u64();
     let session = Arc::new(Session::new(
@@ -77,12 +80,16 @@ pub async fn start(
         clock,
         chance,
     ));
-    let context = Arc::new(Context::new(
+    if let Err(error) = session.finish_erasing().await {
+        tracing::warn!(%error, "what is left of a deleted account was not removed yet");
+    }
+    let context = Context::new(
         Arc::clone(&session),
         config.limits,
         config.owner_uids,
         first_ref,
-    ));
+    );
+    let context = Arc::new(context.with_organisation_keys(config.organisation_keys));
     let methods = rpc::methods(Arc::clone(&context)).map_err(|_| StartError::Methods)?;
     let listener = listen(&config.endpoint, config.audience)
         .await
@@ -92,8 +99,10 @@ pub async fn start(
         })?;
     let ending = CancellationToken::new();
     let tasks = TaskTracker::new();
+    tasks.spawn(streams::tidy(Arc::clone(&context), ending.clone()));
     tasks.spawn(accept::run(listener, context, methods, ending.clone()));
     tasks.spawn(idle::run(Arc::clone(&session), ending.clone()));
+    tasks.spawn(dismissal::attend(Arc::clone(&session), ending.clone()));
     if let Some(path) = unattended_pin {
         tasks.spawn(unattended::unlock(Arc::clone(&session), path));
     }
@@ -123,6 +132,7 @@ fn locking(config: &Config) -> Locking {
             .idle_lock_ms()
             .filter(|_| covers || !unattended),
         covers,
+        presence_ms: config.session.presence_ms,
         unattended,
     }
 }

@@ -26,6 +26,8 @@ pub struct Limits {
     /// After so long without an interactive call the session is locked; 0: never.
     pub idle_lock_s: u64,
     pub subscriptions_per_connection: usize,
+    /// Tickets for byte streams that were not shown yet.
+    pub tickets_per_app: usize,
     pub sends_per_second: u32,
     pub send_burst: u32,
 }
@@ -47,6 +49,7 @@ impl Default for Limits {
             unlock_s: 60,
             idle_lock_s: 600,
             subscriptions_per_connection: 16,
+            tickets_per_app: 8,
             sends_per_second: 20,
             send_burst: 60,
         }
@@ -79,6 +82,7 @@ impl Limits {
                 self.subscriptions_per_connection,
                 MOST_THINGS,
             ),
+            ("tickets_per_app", self.tickets_per_app, MOST_THINGS),
         ];
         let seconds = [
             ("stalled_s", self.stalled_s),
@@ -123,6 +127,7 @@ impl Limits {
             "session.unlock"
             | "session.change_pin"
             | "session.recover"
+            | "session.uncover"
             | "session.set_recovery_key"
             | "account.enroll" => Duration::from_secs(self.unlock_s),
             _ => Duration::from_secs(self.call_s),

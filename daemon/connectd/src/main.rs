@@ -15,7 +15,9 @@ use connectd::doctor;
 use connectd::host;
 use connectd::lifecycle::{self, StartError};
 use connectd::offline::{self, OfflineError};
+use connectd::organisation::{self, OrganisationError};
 use connectd::pin_file;
+use connectd::stacks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use zeroizing_alloc::ZeroAlloc;
@@ -46,6 +48,45 @@ enum Command {
     /// The audit log, while no daemon runs; where one does: connectctl audit.
     #[command(subcommand)]
     Audit(Audit),
+    /// An organisation's key, whose word verifies many contacts at once; no daemon is needed.
+    #[command(subcommand)]
+    OrganisationKey(OrganisationKey),
+}
+
+#[derive(Debug, Subcommand)]
+enum OrganisationKey {
+    /// Make one in a new file, and print its public half for trust.organisation_keys in connectd.toml.
+    New(KeyFile),
+    /// Print its public half.
+    Show(KeyFile),
+    /// Sign whose keys are whose, and print the file for connectctl trust import.
+    Sign(SignList),
+}
+
+#[derive(Debug, clap::Args)]
+struct KeyFile {
+    /// The organisation keeps it to itself.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct SignList {
+    /// As made by new.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The organisation's name, for people.
+    #[arg(long, value_name = "NAME")]
+    organisation: String,
+    /// A number that rises with every file: an older one is refused from then on.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
+    serial: u64,
+    /// For how many days it is taken.
+    #[arg(long, value_name = "DAYS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3650))]
+    valid_days: u64,
+    /// On each line a user's id and the key or the fingerprint that connectctl contacts show has; # before a remark.
+    #[arg(value_name = "LIST")]
+    list: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -125,6 +166,9 @@ fn main() -> ExitCode {
         Command::ResetAttempts(args) => finish(reset_attempts(args).map(|()| ExitCode::SUCCESS)),
         Command::Doctor(args) => finish(examine(args)),
         Command::Audit(Audit::Verify(args)) => finish(verify(args)),
+        Command::OrganisationKey(args) => {
+            finish(organisation_key(args).map(|()| ExitCode::SUCCESS))
+        }
     }
 }
 
@@ -193,6 +237,8 @@ fn run_to_the_end(run: Run) -> Result<(), Stop> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .thread_keep_alive(stacks::BLOCKING_KEPT)
+        .on_thread_stop(stacks::overwrite)
         .enable_all()
         .build()
         .map_err(|error| Stop {
@@ -246,6 +292,38 @@ fn verify(args: Verify) -> Result<ExitCode, Stop> {
     })
 }
 
+#[expect(clippy::print_stdout, reason = "it is what was asked for")]
+fn organisation_key(args: OrganisationKey) -> Result<(), Stop> {
+    const DAY_MS: u64 = 24 * 3600 * 1000;
+    host::harden();
+    let made = match args {
+        OrganisationKey::New(args) => organisation::make_key(&args.file, &mut Chance::system()),
+        OrganisationKey::Show(args) => organisation::public_key(&args.file),
+        OrganisationKey::Sign(args) => {
+            let issued_ms = Clock::system().now_ms();
+            let heading = organisation::Heading {
+                organisation: args.organisation,
+                serial: args.serial,
+                issued_ms,
+                valid_until_ms: issued_ms + args.valid_days * DAY_MS,
+            };
+            organisation::sign(&args.key, heading, &args.list)
+                .map(|file| serde_json::json!(file).to_string())
+        }
+    };
+    let line = made.map_err(|error| Stop {
+        code: match error {
+            OrganisationError::Write { .. } => sysexits::ExitCode::CantCreat,
+            OrganisationError::Read { .. } => sysexits::ExitCode::NoInput,
+            OrganisationError::Exposed(_) => sysexits::ExitCode::NoPerm,
+            OrganisationError::NoKey(_) | OrganisationError::Line(_) => sysexits::ExitCode::DataErr,
+        },
+        message: error.to_string(),
+    })?;
+    println!("{line}");
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "the report is what was asked for")]
 fn examine(args: Doctor) -> Result<ExitCode, Stop> {
     let config = load(args.place, args.socket)?;
@@ -279,9 +357,11 @@ async fn live(config: config::Config) -> Result<(), Stop> {
         message: error.to_string(),
     })?;
     tracing::info!(socket = %daemon.endpoint().path().display(), %keystore, "connectd answers");
+    let stacks = tokio::spawn(stacks::attend(daemon.session().follow()));
     notify(&[sd_notify::NotifyState::Ready]);
     end.come().await;
     notify(&[sd_notify::NotifyState::Stopping]);
+    stacks.abort();
     daemon.shut_down().await;
     Ok(())
 }

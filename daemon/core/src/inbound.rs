@@ -1,15 +1,18 @@
 //! A message on its way in: every check, in order, each with the name of its refusal.
 
 use connect_proto::codec;
+use connect_proto::hash::Digest;
 use connect_proto::ids::{GroupId, InstallationId, KeyId, MessageId, UserId};
 use connect_proto::keys::BoxPublicKey;
 use connect_proto::wire;
 
 use crate::boxes::SharedSecret;
-use crate::message::{INNER_VERSION, Payload, PayloadRefused, from_wire};
+use crate::message::{INNER_VERSION, Payload, from_wire};
 use crate::nonce::Nonce;
 use crate::padding::unpad;
 use crate::refusal::Refusal;
+use crate::refused::PayloadRefused;
+pub use crate::standing::Standing;
 
 /// How many retired keys are tried where the envelope names none (D24).
 pub const MAX_RETIRED_TRIED: usize = 3;
@@ -22,7 +25,8 @@ pub struct Header<'a> {
     pub sender: UserId,
     pub group_id: Option<GroupId>,
     pub sender_key_id: Option<KeyId>,
-    recipient_key_id: Option<KeyId>,
+    /// Which key of ours it was sealed to.
+    pub recipient_key_id: Option<KeyId>,
     nonce: Nonce,
     sealed: &'a [u8],
 }
@@ -32,17 +36,6 @@ pub struct Header<'a> {
 pub struct Reader<'a> {
     pub user_id: &'a UserId,
     pub box_key: &'a BoxPublicKey,
-}
-
-/// Whether a key of the sender may still speak for it (D24).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    Active,
-    /// Replaced or revoked within the last 30 days.
-    Retired,
-    /// Replaced or revoked before that.
-    RetiredTooLong,
-    Compromised,
 }
 
 /// A key of the sender to try.
@@ -62,7 +55,9 @@ pub struct Opened {
     pub group_id: Option<GroupId>,
     pub installation_id: InstallationId,
     pub sequence: u64,
-    /// It came under a key that the sender has replaced since (D24).
+    /// The roster that its sender goes by (D17); none outside of groups, or where the sender has none.
+    pub roster: Option<Digest>,
+    /// It came under a key that the sender, or the reader, has replaced since (D24).
     pub retired_key: bool,
     pub payload: Payload,
 }
@@ -77,7 +72,7 @@ pub fn read_header<'a>(envelope: &'a wire::Envelope, me: &UserId) -> Result<Head
         .map_err(|_| Refusal::MalformedEnvelope)?;
     let group_id = optional(&envelope.group_id, Refusal::MalformedEnvelope)?;
     if envelope.case_sealed.is_some() {
-        return Err(Refusal::UnsupportedEnvelope);
+        return Err(Refusal::MalformedEnvelope);
     }
     let mine = envelope
         .sealed
@@ -124,15 +119,11 @@ pub fn open(
         }
         None => try_in_turn(header, candidates)?,
     };
-    match candidate.standing {
-        Standing::Compromised => return Err(Refusal::CompromisedKey),
-        Standing::RetiredTooLong => return Err(Refusal::RetiredKeyExpired),
-        Standing::Active | Standing::Retired => {}
-    }
+    candidate.standing.check(header.timestamp_ms)?;
     let content = unpad(&padded).map_err(|_| Refusal::BadPadding)?;
     let inner: wire::Inner = codec::decode(content).map_err(|_| Refusal::MalformedInner)?;
     check_version_and_bindings(&inner, header, me, candidate.box_key)?;
-    finish(inner, header, candidate.standing == Standing::Retired)
+    finish(inner, header, candidate.standing != Standing::Active)
 }
 
 type Plaintext = zeroize::Zeroizing<Vec<u8>>;
@@ -143,7 +134,7 @@ fn try_in_turn<'c, 'k>(
 ) -> Result<(&'c Candidate<'k>, Plaintext), Refusal> {
     let mut retired = 0;
     for candidate in candidates {
-        if candidate.standing != Standing::Active {
+        if !matches!(candidate.standing, Standing::Active | Standing::Rejected) {
             retired += 1;
             if retired > MAX_RETIRED_TRIED {
                 break;
@@ -186,15 +177,20 @@ fn check_version_and_bindings(
 fn finish(inner: wire::Inner, header: &Header<'_>, retired_key: bool) -> Result<Opened, Refusal> {
     let installation_id = InstallationId::try_from(inner.installation_id.as_slice())
         .map_err(|_| Refusal::MalformedInner)?;
+    let roster = optional(&inner.roster_digest, Refusal::MalformedInner)?;
     let payload = inner.payload.ok_or(Refusal::UnsupportedPayload)?;
-    let payload = from_wire(payload).map_err(|refused| match refused {
-        PayloadRefused::Unsupported => Refusal::UnsupportedPayload,
-        PayloadRefused::Malformed => Refusal::MalformedPayload,
-    })?;
+    // What changes a case is signed, inside the case (D14).
+    if matches!(
+        payload,
+        wire::inner::Payload::CaseField(_) | wire::inner::Payload::CaseControl(_)
+    ) {
+        return Err(Refusal::UnsupportedPayload);
+    }
+    let payload = from_wire(payload).map_err(PayloadRefused::refusal)?;
     // What is no word of its author's may stand outside of the order.
     let needs_a_number = matches!(
         payload,
-        Payload::Text(_) | Payload::Edit { .. } | Payload::Delete { .. }
+        Payload::Text(_) | Payload::Attachment(_) | Payload::Edit { .. } | Payload::Delete { .. }
     );
     if inner.sequence == 0 && needs_a_number {
         return Err(Refusal::MalformedInner);
@@ -206,6 +202,7 @@ fn finish(inner: wire::Inner, header: &Header<'_>, retired_key: bool) -> Result<
         group_id: header.group_id,
         installation_id,
         sequence: inner.sequence,
+        roster,
         retired_key,
         payload,
     })

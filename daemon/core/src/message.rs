@@ -1,10 +1,18 @@
 //! What people say to each other, once it is out of its box.
 
 use std::fmt;
+use std::sync::Arc;
 
 use connect_proto::ids::{MessageId, UserId};
 use connect_proto::{codec, routes, wire};
 use zeroize::Zeroizing;
+
+use crate::attachment::{self, Attachment};
+use crate::case::control::{self, Control};
+use crate::case::field::{self, Field};
+use crate::case::share::{self, KeyShare};
+use crate::group::GroupControl;
+pub use crate::refused::PayloadRefused;
 
 /// The version of `Inner` that is written, and the only one that is read.
 pub const INNER_VERSION: u32 = 1;
@@ -50,6 +58,8 @@ pub enum Payload {
     /// Whether its author is writing right now.
     Typing(bool),
     Receipt(Receipt),
+    /// Bytes that lie at the relay, with their key (D15).
+    Attachment(Box<Attachment>),
     /// Another text for a message of the same author (D12).
     Edit {
         target: MessageRef,
@@ -61,13 +71,14 @@ pub enum Payload {
     },
     /// Messages that did not arrive (D13): two are the ends of a range.
     ResendRequest(Vec<MessageRef>),
-}
-
-/// Why content cannot become a payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PayloadRefused {
-    Unsupported,
-    Malformed,
+    /// A patient case as it is from now on (§8.2.3).
+    CaseControl(Control),
+    /// A field of a patient case (§3.6).
+    CaseField(Field),
+    /// The keys of a patient case, to one participant (§3.6).
+    CaseKeyShare(Arc<KeyShare>),
+    /// A revision of a group's roster (D17).
+    GroupControl(GroupControl),
 }
 
 /// As it is kept, to be sealed again.
@@ -98,6 +109,7 @@ pub(crate) fn to_wire(payload: &Payload) -> wire::inner::Payload {
             messages: receipt.messages.iter().map(reference_to_wire).collect(),
             at_ms: receipt.at_ms,
         }),
+        Payload::Attachment(said) => Wire::Attachment(attachment::to_wire(said)),
         Payload::Edit { target, text } => Wire::Edit(wire::Edit {
             target: Some(reference_to_wire(target)),
             text: Some(text_to_wire(text)),
@@ -108,6 +120,10 @@ pub(crate) fn to_wire(payload: &Payload) -> wire::inner::Payload {
         Payload::ResendRequest(messages) => Wire::ResendRequest(wire::ResendRequest {
             messages: messages.iter().map(reference_to_wire).collect(),
         }),
+        Payload::CaseControl(control) => Wire::CaseControl(control::to_wire(control)),
+        Payload::CaseField(field) => Wire::CaseField(field::to_wire(field)),
+        Payload::CaseKeyShare(share) => Wire::CaseKeyShare(share::to_wire(share)),
+        Payload::GroupControl(control) => Wire::GroupControl(control.to_wire()),
     }
 }
 
@@ -140,6 +156,10 @@ pub(crate) fn from_wire(payload: wire::inner::Payload) -> Result<Payload, Payloa
             messages: references(&receipt.messages)?,
             at_ms: receipt.at_ms,
         }),
+        Wire::Attachment(said) => {
+            let said = attachment::from_wire(said).map_err(PayloadRefused::Attachment)?;
+            Payload::Attachment(Box::new(said))
+        }
         Wire::Edit(edit) => Payload::Edit {
             target: target(edit.target.as_ref())?,
             text: read_text(edit.text.ok_or(PayloadRefused::Malformed)?)?,
@@ -148,7 +168,12 @@ pub(crate) fn from_wire(payload: wire::inner::Payload) -> Result<Payload, Payloa
             target: target(delete.target.as_ref())?,
         },
         Wire::ResendRequest(request) => Payload::ResendRequest(references(&request.messages)?),
-        _ => return Err(PayloadRefused::Unsupported),
+        Wire::CaseControl(control) => Payload::CaseControl(control::from_wire(control)?),
+        Wire::CaseField(field) => Payload::CaseField(field::from_wire(field)?),
+        Wire::CaseKeyShare(share) => Payload::CaseKeyShare(Arc::new(share::from_wire(share)?)),
+        Wire::GroupControl(control) => Payload::GroupControl(
+            GroupControl::from_wire(&control).map_err(|_| PayloadRefused::Malformed)?,
+        ),
     })
 }
 
@@ -205,6 +230,10 @@ mod tests {
             body: "text".to_owned(),
             reply_to: Some(reference(1)),
         };
+        let rng = &mut <rand_chacha::ChaCha20Rng as rand_core::SeedableRng>::seed_from_u64(1);
+        let film = attachment::seal_blob(b"film", "image/png", rng)
+            .unwrap()
+            .attachment;
         for payload in [
             Payload::Text(text.clone()),
             Payload::Typing(true),
@@ -221,6 +250,7 @@ mod tests {
                 target: reference(5),
             },
             Payload::ResendRequest(vec![reference(6)]),
+            Payload::Attachment(Box::new(film)),
         ] {
             let bytes = encode(&payload);
             assert_eq!(decode(&bytes), Ok(payload));

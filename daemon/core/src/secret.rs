@@ -6,6 +6,7 @@ use connect_memory::Locked;
 use connect_proto::keys::BoxPublicKey;
 use crypto_box::{PublicKey, SalsaBox};
 use rand_core::CryptoRngCore;
+use subtle::ConstantTimeEq as _;
 use zeroize::zeroize_stack;
 
 use crate::boxes::SharedSecret;
@@ -60,8 +61,20 @@ secret_key!(
     LocalFileKey
 );
 secret_key!(
+    /// Seals one backup, and nothing else ever.
+    BackupKey
+);
+secret_key!(
+    /// Seals one attachment (§3.5), each of its chunks once.
+    AttachmentKey
+);
+secret_key!(
     /// Names things in the audit log.
     PseudonymKey
+);
+secret_key!(
+    /// Seals a patient case in one of its epochs (§3.6, D16).
+    CaseKey
 );
 secret_key!(
     /// The secret half of a Box Key (§3.1): X25519.
@@ -112,6 +125,13 @@ impl Drop for Scratch {
     }
 }
 
+impl CaseKey {
+    /// Whether two are the same, in a time that tells nothing of either.
+    pub fn is(&self, other: &Self) -> bool {
+        self.expose().ct_eq(other.expose()).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,12 +139,16 @@ mod tests {
     #[test]
     fn debug_of_a_secret_key_tells_nothing() {
         let text = format!(
-            "{:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?}",
+            CaseKey::from_bytes(&[0x41; 32]),
             MasterKey::from_bytes(&[0x41; 32]),
             BoxSecretKey::from_bytes(&[0x41; 32]),
             DatabaseKey::from_bytes(&[0x41; 32]),
         );
-        assert_eq!(text, "MasterKey(..) BoxSecretKey(..) DatabaseKey(..)");
+        assert_eq!(
+            text,
+            "CaseKey(..) MasterKey(..) BoxSecretKey(..) DatabaseKey(..)"
+        );
     }
 
     #[test]

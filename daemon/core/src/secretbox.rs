@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::boxes::{CannotOpen, open_in_place, seal_in_place};
 use crate::nonce::{NONCE_LEN, Nonce};
-use crate::secret::{LocalFileKey, MasterKey, UnlockKey};
+use crate::secret::{CaseKey, LocalFileKey, MasterKey, UnlockKey};
 
 /// A key that seals with crypto_secretbox.
 pub trait SecretboxKey {
@@ -24,7 +24,7 @@ macro_rules! secretbox_keys {
         }
     )*};
 }
-secretbox_keys!(MasterKey UnlockKey LocalFileKey);
+secretbox_keys!(MasterKey UnlockKey LocalFileKey CaseKey);
 
 /// `nonce(24) || tag(16) || ciphertext`, the nonce random.
 pub fn seal<K: SecretboxKey>(key: &K, plaintext: &[u8], rng: &mut impl CryptoRngCore) -> Vec<u8> {
@@ -33,6 +33,21 @@ pub fn seal<K: SecretboxKey>(key: &K, plaintext: &[u8], rng: &mut impl CryptoRng
 
 pub fn open<K: SecretboxKey>(key: &K, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
     open_with(key.key_bytes(), sealed)
+}
+
+/// `tag(16) || ciphertext`: the nonce is sent in a field of its own (§8.2.3).
+pub fn seal_apart<K: SecretboxKey>(key: &K, nonce: &Nonce, plaintext: &[u8]) -> Vec<u8> {
+    let cipher = XSalsa20Poly1305::new(key.key_bytes().into());
+    seal_in_place(&cipher, nonce, plaintext)
+}
+
+pub fn open_apart<K: SecretboxKey>(
+    key: &K,
+    nonce: &Nonce,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+    let cipher = XSalsa20Poly1305::new(key.key_bytes().into());
+    open_in_place(&cipher, nonce, sealed)
 }
 
 fn seal_with(key: &[u8; 32], nonce: &Nonce, plaintext: &[u8]) -> Vec<u8> {

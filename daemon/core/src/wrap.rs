@@ -1,12 +1,11 @@
-//! A key wrapped by the master key, its purpose and its owner inside (§4.1.2, D22).
+//! A key wrapped by another one, the master key or the local-file key, its purpose and its owner inside (§4.1.2, D22).
 
 use connect_proto::ids::UserId;
 use rand_core::CryptoRngCore;
 use zeroize::Zeroizing;
 
 use crate::boxes::CannotOpen;
-use crate::secret::MasterKey;
-use crate::secretbox;
+use crate::secretbox::{self, SecretboxKey};
 
 /// What a wrapped key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +14,13 @@ pub enum KeyPurpose {
     Sign,
     Database,
     LocalFile,
+    /// Of one backup: under the local-file key, which is in memory where the master key is not.
+    Backup,
+    /// Made, and not in force before the relay knows of them: under the local-file key, as all that a rotation writes.
+    NextBox,
+    NextSign,
+    /// What others sealed to it still opens (§5.3).
+    RetiredBox,
 }
 
 impl KeyPurpose {
@@ -24,6 +30,10 @@ impl KeyPurpose {
             Self::Sign => "connect/wrap/sign/v1",
             Self::Database => "connect/wrap/database/v1",
             Self::LocalFile => "connect/wrap/local-file/v1",
+            Self::Backup => "connect/wrap/backup/v1",
+            Self::NextBox => "connect/wrap/next-box/v1",
+            Self::NextSign => "connect/wrap/next-sign/v1",
+            Self::RetiredBox => "connect/wrap/retired-box/v1",
         }
     }
 }
@@ -37,8 +47,8 @@ fn binding(purpose: KeyPurpose, owner: &UserId) -> Vec<u8> {
     bound
 }
 
-pub fn wrap(
-    master: &MasterKey,
+pub fn wrap<K: SecretboxKey>(
+    under: &K,
     purpose: KeyPurpose,
     owner: &UserId,
     key: &[u8; 32],
@@ -47,17 +57,17 @@ pub fn wrap(
     let mut plaintext = Zeroizing::new(Vec::with_capacity(128));
     plaintext.extend_from_slice(&binding(purpose, owner));
     plaintext.extend_from_slice(key);
-    secretbox::seal(master, &plaintext, rng)
+    secretbox::seal(under, &plaintext, rng)
 }
 
 /// Opens a wrapped key, if it was wrapped for this purpose and this owner.
-pub fn unwrap(
-    master: &MasterKey,
+pub fn unwrap<K: SecretboxKey>(
+    under: &K,
     purpose: KeyPurpose,
     owner: &UserId,
     wrapped: &[u8],
 ) -> Result<Zeroizing<[u8; 32]>, CannotOpen> {
-    let plaintext = secretbox::open(master, wrapped)?;
+    let plaintext = secretbox::open(under, wrapped)?;
     let key = plaintext
         .strip_prefix(binding(purpose, owner).as_slice())
         .ok_or(CannotOpen)?;
@@ -75,6 +85,7 @@ mod tests {
     use rand_core::SeedableRng as _;
 
     use super::*;
+    use crate::secret::MasterKey;
 
     #[test]
     fn a_wrapped_key_opens_for_its_purpose_and_owner_only() {

@@ -5,14 +5,22 @@ use std::sync::Arc;
 use connect_core::message::{MessageRef, Payload, Text};
 use connect_proto::ids::{MessageId, UserId};
 use connect_store::amendments::{self, Amended, Amendment, Version};
-use connect_store::codes::{EventKind, RecipientState, StateReason};
+use connect_store::attachments::{self, Stored};
+use connect_store::cases::{Case, entries};
+use connect_store::codes::{
+    AttachmentReason, AttachmentState, EventKind, RecipientState, StateReason,
+};
 use connect_store::conversations::{Conversation, ConversationRow};
 use connect_store::events::NewEvent;
 use connect_store::messages::{self, Message};
-use connect_store::{contacts, outbox, received, recipients};
+use connect_store::recipients::{self, Sent};
+use connect_store::{outbox, received};
 
-use crate::controls;
-use crate::error::Error;
+use crate::attachments::sending;
+use crate::audience::{self, Audience, check_open};
+use crate::casework::write::{self, Reader};
+use crate::controls::{self, Order};
+use crate::error::{Error, Reason};
 use crate::journal::Journal;
 use crate::send::check_text;
 use crate::unlocked::Unlocked;
@@ -38,22 +46,21 @@ async fn amend(
     text: Option<&str>,
 ) -> Result<(), Error> {
     let message = find_own(unlocked, message_id).await?;
-    let Conversation::User(recipient) = &message.conversation else {
-        return Err(Error::NotFound);
-    };
     let mut journal = Journal::begin(unlocked).await?;
-    let contact = contacts::find_in(journal.tx(), recipient)
-        .await?
-        .ok_or(Error::UnknownContact)?;
+    let heard = Heard::of(&mut journal, &message.conversation).await?;
+    if let (true, Heard::By(audience), Conversation::User(_)) =
+        (text.is_some(), &heard, &message.conversation)
+    {
+        audience.contacts.iter().try_for_each(check_open)?;
+    }
     let sent = recipients::find_sent_row(journal.tx(), message.row)
         .await?
         .ok_or(Error::NotFound)?;
-    if text.is_none() && outbox::withdraw(journal.tx(), message.row).await? {
-        journal.afterwards(|unlocked| unlocked.counters.remove_queued(true));
-        let (state, reason) = (RecipientState::Failed, StateReason::Withdrawn);
-        journal
-            .move_recipient(&sent, recipient, state, Some(reason))
-            .await?;
+    if text.is_some() && find_uploading(&mut journal, &sent).await?.is_some() {
+        // It would go out by itself where the message is taken back before its file is there.
+        return Err(Error::invalid("message_id", Reason::Uploading));
+    }
+    if text.is_none() && withdraw(&mut journal, &sent).await? {
         let sequence = sent.sequence;
         show(&mut journal, &message, sent.conversation, sequence, None).await?;
         return Ok(journal.commit().await?);
@@ -73,9 +80,75 @@ async fn amend(
         },
         None => Payload::Delete { target },
     };
-    let sequence = controls::queue(&mut journal, &contact, &payload).await?;
+    let sequence = match heard {
+        Heard::By(audience) => {
+            controls::queue(&mut journal, &audience, Order::Numbered, &payload).await?
+        }
+        Heard::InCase(case, readers) => {
+            write::queue(&mut journal, &case, &payload, &readers).await?
+        }
+    };
     show(&mut journal, &message, sent.conversation, sequence, text).await?;
     Ok(journal.commit().await?)
+}
+
+/// Where it is said.
+enum Heard {
+    By(Audience),
+    InCase(Box<Case>, Vec<Reader>),
+}
+
+impl Heard {
+    async fn of(journal: &mut Journal, conversation: &Conversation) -> Result<Self, Error> {
+        let Conversation::Case(case_id) = conversation else {
+            return Ok(Self::By(audience::everyone(journal, conversation).await?));
+        };
+        let (case, control) = write::find_open(journal, *case_id).await?;
+        let readers = write::readers(journal, &[&control]).await?;
+        Ok(Self::InCase(Box::new(case), readers))
+    }
+}
+
+/// Returns whether nobody can have it.
+async fn withdraw(journal: &mut Journal, sent: &Sent) -> Result<bool, Error> {
+    if stop_upload(journal, sent).await? {
+        return Ok(true);
+    }
+    let rows = outbox::withdraw(journal.tx(), sent.row).await?;
+    if rows == 0 {
+        return Ok(false);
+    }
+    journal.afterwards(move |unlocked| {
+        for _ in 0..rows {
+            unlocked.counters.remove_queued(true);
+        }
+    });
+    // Nor is anybody to read it who joins a case later.
+    let me = journal.unlocked().user_id().clone();
+    let (of, id) = (sent.conversation, sent.message_id);
+    entries::remove(journal.tx(), of, &me, id).await?;
+    let reason = Some(StateReason::Withdrawn);
+    for recipient in recipients::list(journal.tx(), sent.row).await? {
+        let (user_id, state) = (&recipient.user_id, RecipientState::Failed);
+        journal.move_recipient(sent, user_id, state, reason).await?;
+    }
+    Ok(true)
+}
+
+/// As long as its attachment is on its way to the relay, nothing of a message went out: both are given up.
+async fn stop_upload(journal: &mut Journal, sent: &Sent) -> Result<bool, Error> {
+    let Some(stored) = find_uploading(journal, sent).await? else {
+        return Ok(false);
+    };
+    let reason = AttachmentReason::Withdrawn;
+    let after = (AttachmentState::Cancelled, Some(reason));
+    sending::give_up(journal, &stored, after).await
+}
+
+/// Its attachment, as long as that is on its way to the relay.
+async fn find_uploading(journal: &mut Journal, sent: &Sent) -> Result<Option<Stored>, Error> {
+    let attached = attachments::find_of(journal.tx(), sent.row).await?;
+    Ok(attached.filter(|it| it.outgoing && it.state == AttachmentState::Uploading))
 }
 
 /// What is not ours, not there or deleted is not found.
@@ -140,7 +213,11 @@ async fn tell(
 ) -> Result<(), Error> {
     let kind = match amended {
         Amended::Edited => EventKind::MessageEdited,
-        Amended::Deleted => EventKind::MessageDeleted,
+        Amended::Deleted => {
+            // Its attachment goes with it.
+            journal.afterwards(|unlocked| unlocked.transfers.wake());
+            EventKind::MessageDeleted
+        }
         Amended::Outdated => return Ok(()),
     };
     let event = NewEvent {

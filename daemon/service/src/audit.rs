@@ -18,7 +18,7 @@ use crate::unlocked::Unlocked;
 
 /// How long what is only read waits for its entry.
 const PERIOD: Duration = Duration::from_mins(1);
-const DONE: &str = "ok";
+pub(crate) const DONE: &str = "ok";
 
 /// Something with an id, e.g. `user` and whose it is.
 #[derive(Clone, PartialEq, Eq)]
@@ -125,7 +125,11 @@ pub(crate) fn is_about(kind: &'static str, id: String) {
 }
 
 /// Enters the call that is being answered into its transaction. What is given back is to be marked after the commit.
-pub(crate) async fn enter(tx: &mut Tx, unlocked: &Unlocked) -> Result<Option<Act>, StoreError> {
+pub(crate) async fn enter(
+    tx: &mut Tx,
+    unlocked: &Unlocked,
+    outcome: &str,
+) -> Result<Option<Act>, StoreError> {
     let Ok(act) = CURRENT.try_with(Act::clone) else {
         return Ok(None);
     };
@@ -135,7 +139,7 @@ pub(crate) async fn enter(tx: &mut Tx, unlocked: &Unlocked) -> Result<Option<Act
         last_ms: now_ms,
         count: 1,
     };
-    audit::append(tx, &act.deed(Some(unlocked), DONE), tally).await?;
+    audit::append(tx, &act.deed(Some(unlocked), outcome), tally).await?;
     Ok(Some(act))
 }
 
@@ -145,7 +149,7 @@ pub(crate) fn mark(act: &Act) {
 
 /// Commits a transaction together with its entry.
 pub(crate) async fn commit(mut tx: Tx, unlocked: &Unlocked) -> Result<(), StoreError> {
-    let act = enter(&mut tx, unlocked).await?;
+    let act = enter(&mut tx, unlocked, DONE).await?;
     tx.commit().await?;
     if let Some(act) = act {
         mark(&act);

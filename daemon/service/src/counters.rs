@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use connect_store::database::Store;
 use connect_store::error::StoreError;
-use connect_store::{order, outbox, quarantine};
+use connect_store::{contacts, order, outbox, quarantine, unopened};
 
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -12,7 +12,10 @@ pub struct Counters {
     queued: AtomicI64,
     held: AtomicI64,
     missing: AtomicI64,
+    unopened: AtomicI64,
     quarantined: AtomicU64,
+    undecided: AtomicU64,
+    contradicted: AtomicU64,
     reachable: AtomicBool,
     last_sync_ms: AtomicU64,
 }
@@ -22,9 +25,12 @@ impl Counters {
         let counters = Self::default();
         let mut tx = store.begin().await?;
         let (queued, held) = outbox::count(&mut tx).await?;
+        let (undecided, contradicted) = contacts::count_notable(&mut tx).await?;
         drop(tx);
         counters.set_outbox(queued, held);
+        counters.set_notable(undecided, contradicted);
         counters.change_missing(signed(order::count_missing(store).await?));
+        counters.change_unopened(signed(unopened::count(store).await?));
         counters
             .quarantined
             .store(quarantine::count(store).await?, Ordering::Relaxed);
@@ -35,8 +41,10 @@ impl Counters {
         unsigned(self.queued.load(Ordering::Relaxed))
     }
 
-    pub fn add_queued(&self) {
-        self.queued.fetch_add(1, Ordering::Relaxed);
+    /// Into the outbox, `held` of it to wait.
+    pub fn add_queued(&self, queued: u64, held: u64) {
+        self.queued.fetch_add(signed(queued), Ordering::Relaxed);
+        self.held.fetch_add(signed(held), Ordering::Relaxed);
     }
 
     /// Out of the outbox.
@@ -47,10 +55,6 @@ impl Counters {
 
     pub fn held(&self) -> u64 {
         unsigned(self.held.load(Ordering::Relaxed))
-    }
-
-    pub fn add_held(&self) {
-        self.held.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn change_held(&self, was_held: bool, is_held: bool) {
@@ -73,6 +77,15 @@ impl Counters {
         self.missing.fetch_add(change, Ordering::Relaxed);
     }
 
+    /// Messages that came sealed to a key which is not here, and are asked for.
+    pub fn unopened(&self) -> u64 {
+        unsigned(self.unopened.load(Ordering::Relaxed))
+    }
+
+    pub fn change_unopened(&self, change: i64) {
+        self.unopened.fetch_add(change, Ordering::Relaxed);
+    }
+
     pub fn quarantined(&self) -> u64 {
         self.quarantined.load(Ordering::Relaxed)
     }
@@ -83,6 +96,21 @@ impl Counters {
 
     pub fn remove_quarantined(&self, count: u64) {
         self.quarantined.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Contacts that wait for a decision about their key, or were decided against (D25).
+    pub fn undecided(&self) -> u64 {
+        self.undecided.load(Ordering::Relaxed)
+    }
+
+    /// Contacts of whom the directory contradicts what is known.
+    pub fn contradicted(&self) -> u64 {
+        self.contradicted.load(Ordering::Relaxed)
+    }
+
+    pub fn set_notable(&self, undecided: u64, contradicted: u64) {
+        self.undecided.store(undecided, Ordering::Relaxed);
+        self.contradicted.store(contradicted, Ordering::Relaxed);
     }
 
     pub fn reachable(&self) -> bool {

@@ -79,6 +79,13 @@ impl Doors {
         }
     }
 
+    /// The account is gone, and nobody comes in.
+    pub(crate) fn close(&self) {
+        for (_, door) in self.known.write().drain() {
+            door.revoke();
+        }
+    }
+
     pub(crate) fn write_copy(&self, apps: &[App]) -> Result<(), Error> {
         file::write(&self.path, apps)
             .map_err(|error| Error::of_files(&error, "list of paired apps"))

@@ -6,19 +6,21 @@ use connect_points::{Point, pass};
 use connect_proto::bundle;
 use connect_proto::ids::UserId;
 use connect_proto::keys::SignPublicKey;
-use connect_proto::{routes, wire};
+use connect_proto::{codec, wire};
 use connect_store::account::{self, Account};
+use connect_store::own_bundles::{self, Stage};
 use connect_uplink::address::{AddressRefused, RelayAddress};
 use connect_uplink::uplink::{Credentials, EnrollOutcome, Uplink};
 use connect_vault::recovery::RecoveryKey;
 use zeroize::Zeroizing;
 
-mod draft;
+pub(crate) mod draft;
 
 use draft::{Draft, begin, chain_on, discard, keep, resume};
 
 use crate::error::{Error, Reason};
-use crate::pin::refused_pin;
+use crate::opening::refused_pin;
+use crate::profile;
 use crate::session::{Phase, Session};
 
 /// What it takes to enroll.
@@ -39,7 +41,15 @@ pub struct Request {
 }
 
 impl Request {
-    fn recovery_key(&self) -> Option<RecoveryKey> {
+    fn profile(&self) -> wire::Profile {
+        wire::Profile {
+            display_name: self.display_name.clone(),
+            profession: self.profession.clone(),
+            organisation: self.organisation.clone(),
+        }
+    }
+
+    pub(crate) fn recovery_key(&self) -> Option<RecoveryKey> {
         self.recovery_key
             .as_ref()
             .map(|bytes| RecoveryKey::from_bytes(bytes))
@@ -55,18 +65,29 @@ impl std::fmt::Debug for Request {
 /// Makes keys, registers them, and opens the session.
 pub async fn enroll(session: &Session, request: Request) -> Result<(), Error> {
     let _turn = session.changing.lock().await;
-    if !matches!(session.phase(), Phase::Unenrolled) {
+    if !matches!(session.phase(), Phase::Unenrolled | Phase::Revoked) {
         return Err(Error::invalid("account", Reason::AlreadyEnrolled));
     }
     let address = check(session, &request)?;
-    let uplink = Uplink::new(&address)?;
     let dir = session.enrolling_dir();
-    let mut draft = match resume(session, &request, &dir).await? {
+    let draft = match resume(session, &request, &dir).await? {
         Some(draft) => draft,
         None => begin(session, &request, &dir).await?,
     };
+    complete(session, &address, draft, &request).await
+}
+
+/// Registers what lies in the directory for it, and makes an account of it. The caller holds the session's turn.
+pub(crate) async fn complete(
+    session: &Session,
+    address: &RelayAddress,
+    mut draft: Draft,
+    request: &Request,
+) -> Result<(), Error> {
+    let uplink = Uplink::new(address)?;
+    let dir = session.enrolling_dir();
     pass(Point::BeforeEnroll)?;
-    let response = match register(session, &uplink, &mut draft, &request).await {
+    let response = match register(session, &uplink, &mut draft, request).await {
         Ok(response) => response,
         Err(error) => {
             draft.store.close().await;
@@ -78,30 +99,15 @@ pub async fn enroll(session: &Session, request: Request) -> Result<(), Error> {
         }
     };
     pass(Point::AfterEnrollBeforeAccount)?;
-    finish(session, draft, &request, &response, &dir).await
+    finish(session, draft, request, &response, &dir).await
 }
 
 fn is_refusal(error: Error) -> bool {
     matches!(error, Error::Invalid { .. })
 }
 
-fn check(session: &Session, request: &Request) -> Result<RelayAddress, Error> {
-    let fields = [
-        ("display_name", &request.display_name),
-        ("profession", &request.profession),
-        ("organisation", &request.organisation),
-    ];
-    if request.display_name.trim().is_empty() {
-        return Err(Error::invalid("display_name", Reason::Empty));
-    }
-    for (field, value) in fields {
-        if value.len() > routes::MAX_PROFILE_FIELD {
-            return Err(Error::invalid(field, Reason::TooLong));
-        }
-        if value.chars().any(char::is_control) {
-            return Err(Error::invalid(field, Reason::Malformed));
-        }
-    }
+pub(crate) fn check(session: &Session, request: &Request) -> Result<RelayAddress, Error> {
+    profile::check(&request.profile())?;
     session
         .vault(&session.enrolling_dir())
         .check_new_pin(&request.pin)
@@ -150,16 +156,24 @@ async fn register(
                 return Err(Error::invalid("enrollment_code", Reason::Expired));
             }
             EnrollOutcome::AlreadyEnrolled => return Err(already_enrolled()),
-            EnrollOutcome::ChainOn(_) if !request.replace_existing_installation => {
+            EnrollOutcome::ChainOn(entry)
+                if !request.replace_existing_installation && has_installation(&entry) =>
+            {
                 return Err(already_enrolled());
             }
             EnrollOutcome::ChainOn(entry) => {
                 draft.request.bundle = Some(chain_on(draft, &entry)?);
-                keep(draft).await?;
+                keep(&draft.store, &draft.request).await?;
             }
         }
     }
     Err(Error::RelayRefused)
+}
+
+/// One whose keys were revoked, or who left, has nothing that could be replaced.
+fn has_installation(entry: &wire::DirectoryEntry) -> bool {
+    let newest = entry.keys.first();
+    newest.is_none_or(|key| key.state() == wire::KeyState::KeyActive)
 }
 
 fn already_enrolled() -> Error {
@@ -198,10 +212,12 @@ async fn finish(
     };
     let mut tx = draft.store.begin().await?;
     account::put(&mut tx, &account).await?;
+    own_bundles::put(&mut tx, Stage::Current, &codec::encode(signed)).await?;
     tx.commit().await?;
     draft.store.close().await;
     let account_dir = session.account_dir();
     pass(Point::BeforeAccountRename)?;
+    set_aside(session, &account_dir)?;
     rename(dir, &account_dir)?;
     // From here on the account is there, whatever comes in between.
     session.is_now(Phase::Locked);
@@ -211,11 +227,34 @@ async fn finish(
     session.enter(draft.keys, &account_dir).await
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+/// What a revoked installation left is kept beside the new account: nobody but the owner may throw it away.
+fn set_aside(session: &Session, account_dir: &Path) -> Result<(), Error> {
+    if !account_dir.is_dir() {
+        return Ok(());
+    }
+    let free = (1_u32..).map(|number| account_dir.with_extension(format!("revoked-{number}")));
+    for place in free {
+        if !place
+            .try_exists()
+            .map_err(|error| Error::of_files(&error, "state directory"))?
+        {
+            rename(account_dir, &place)?;
+            return sync(session.state_dir());
+        }
+    }
+    Ok(())
+}
+
+/// Removes an account's directory, its keystore's secret first.
+pub(crate) async fn remove_account(session: &Session, dir: &Path) -> Result<(), Error> {
+    discard(session, dir).await
+}
+
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     std::fs::rename(from, to).map_err(|error| Error::of_files(&error, "state directory"))
 }
 
-fn sync(dir: &Path) -> Result<(), Error> {
+pub(crate) fn sync(dir: &Path) -> Result<(), Error> {
     let synced = std::fs::File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|error| Error::of_files(&error, "state directory"))
 }

@@ -9,6 +9,7 @@ use connect_vault::keystore::KeystoreTrouble;
 /// Why a value that was given is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
+    Missing,
     Malformed,
     Empty,
     TooShort,
@@ -19,6 +20,19 @@ pub enum Reason {
     AlreadyEnrolled,
     Expired,
     Mismatch,
+    /// The person at the host did not show that it is them.
+    NotProven,
+    /// What would have to tell does not answer.
+    NoAnswer,
+    /// It is not what was written.
+    Damaged,
+    Blocked,
+    /// The case is closed.
+    Closed,
+    /// Only an admin of the group or case may do it.
+    NotAnAdmin,
+    /// The message's attachment is still on its way to the relay.
+    Uploading,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +60,10 @@ pub enum Error {
     KeyChangeHold,
     #[error("the contact has no key that is in use")]
     KeyRevoked,
+    #[error("it is of another revision than the one that was seen")]
+    RevisionConflict,
+    #[error("the account does not take part")]
+    NotAParticipant,
     #[error("the reference was used for other content")]
     ClientRefConflict,
     #[error("the relay cannot be reached")]

@@ -1,27 +1,27 @@
 //! What an opened message does here, within the transaction of its page (D12, D19).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use connect_core::attachment::Attachment;
 use connect_core::inbound::Opened;
-use connect_core::message::{self, MessageRef, Payload, ReceiptKind, Text};
+use connect_core::message::{self, MessageRef, Payload, ReceiptKind};
+use connect_core::refusal::Refusal;
 use connect_proto::hash::sha256;
-use connect_proto::ids::UserId;
+use connect_proto::ids::{GroupId, MessageId, UserId};
 use connect_store::amendments::{self, Amendment};
-use connect_store::codes::EventKind;
 use connect_store::conversations::{self, Conversation, ConversationRow};
-use connect_store::events::NewEvent;
 use connect_store::new::NewMessage;
 use connect_store::order::{Mark, Stream};
 use connect_store::received::{self, Stored};
 
+use crate::admission::{self, Admitted};
+use crate::attachments::download;
+use crate::casework::share;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::ordering::{Arrival, Streams};
 use crate::senders::Senders;
-use crate::{amend, asking, receipts};
-
-/// Whether somebody types is told for this long.
-const TYPING_MS: u64 = 60_000;
+use crate::{amend, asking, contacts, receipts, typing, unopened};
 
 /// A page on its way into the database.
 #[derive(Debug)]
@@ -29,12 +29,18 @@ pub(crate) struct Intake<'s> {
     senders: &'s Senders,
     streams: Streams,
     conversations: BTreeMap<UserId, ConversationRow>,
+    /// Nobody could have written to us before we were there.
+    is_first: bool,
     /// What became of the texts that `take` has not come to yet.
     stored: VecDeque<(Stored, Option<u64>)>,
     /// Messages that are new here, by author: receipts go out for them.
-    arrived: BTreeMap<UserId, Vec<MessageRef>>,
+    arrived: BTreeMap<(Option<GroupId>, UserId), Vec<MessageRef>>,
     /// Some amendments wait for their message.
     has_early: bool,
+    /// Some messages had come before, sealed to a key that is not here.
+    has_unopened: bool,
+    /// Those who wrote and had been taken off the list.
+    back: BTreeSet<UserId>,
 }
 
 /// Whether a message is what its sender had said before, if it had said anything under that id.
@@ -42,6 +48,8 @@ pub(crate) struct Intake<'s> {
 pub(crate) enum Taken {
     Well,
     Conflict(ConversationRow),
+    /// It is in no group that its sender may write into.
+    Refused(Refusal),
 }
 
 impl<'s> Intake<'s> {
@@ -50,13 +58,17 @@ impl<'s> Intake<'s> {
             senders,
             streams: Streams::default(),
             conversations: BTreeMap::new(),
+            is_first: journal.unlocked().me().account.bundle_revision <= 1,
             stored: VecDeque::new(),
             arrived: BTreeMap::new(),
             has_early: amendments::has_early(journal.tx()).await?,
+            has_unopened: journal.unlocked().counters.unopened() > 0,
+            back: BTreeSet::new(),
         })
     }
 
-    /// Stores the texts of a page together, in its order. What they lead to is `take`'s.
+    /// Stores the texts of a page together, in its order, but for those of groups: whether they may be taken may depend on
+    /// what comes before them. What they lead to is `take`'s.
     pub(crate) async fn store(
         &mut self,
         journal: &mut Journal,
@@ -64,9 +76,11 @@ impl<'s> Intake<'s> {
     ) -> Result<(), Error> {
         let mut texts = Vec::new();
         for opened in page {
-            if let Payload::Text(text) = &opened.payload {
+            if opened.group_id.is_none()
+                && let Some(shown) = shown(&opened.payload)
+            {
                 let row = self.conversation(journal, &opened.sender).await?;
-                texts.push(new_message(opened, row, text, journal.now_ms()));
+                texts.push(new_message(opened, row, shown, journal.now_ms()));
             }
         }
         self.stored = received::add_messages(journal.tx(), &texts).await?.into();
@@ -79,39 +93,86 @@ impl<'s> Intake<'s> {
         journal: &mut Journal,
         opened: &Opened,
     ) -> Result<Taken, Error> {
-        let row = self.conversation(journal, &opened.sender).await?;
+        let place = match self.place(journal, opened).await? {
+            Ok(place) => place,
+            Err(refusal) => return Ok(Taken::Refused(refusal)),
+        };
+        let row = place.row;
         let stored = match &opened.payload {
             Payload::Typing(active) => {
-                tell_typing(journal, opened, row, *active).await?;
+                let at = (opened.timestamp_ms, *active);
+                typing::hear(journal, row, &opened.sender, at).await?;
                 return Ok(Taken::Well);
             }
-            Payload::Text(text) => self.take_text(journal, opened, row, text).await?,
+            Payload::Text(_) => self.take_shown(journal, opened, place).await?,
+            Payload::Attachment(said) => self.take_attachment(journal, opened, place, said).await?,
             payload => {
-                let stored = note_control(journal, opened, payload).await?;
+                let mut stored = note_control(journal, opened, payload).await?;
+                if stored == Stored::Conflict && takes_itself_back(payload, opened) {
+                    stored = self.take_back(journal, opened, row).await?;
+                }
                 if stored == Stored::New {
                     if opened.sequence > 0 {
-                        self.arrive(journal, opened, row).await?;
+                        self.arrive(journal, opened, place).await?;
                     }
                     self.follow(journal, opened, row).await?;
                 }
                 stored
             }
         };
+        if self.has_unopened {
+            unopened::settle(journal, &opened.sender, opened.message_id).await?;
+        }
         match stored {
             Stored::New | Stored::Repeat => Ok(Taken::Well),
             Stored::Conflict => Ok(Taken::Conflict(row)),
         }
     }
 
+    /// A message that is new here by another way: its author is told.
+    pub(crate) fn note_arrived(&mut self, message: MessageRef) {
+        let arrived = self
+            .arrived
+            .entry((None, message.sender.clone()))
+            .or_default();
+        arrived.push(message);
+    }
+
     /// What the page as a whole leads to.
     pub(crate) async fn finish(self, journal: &mut Journal) -> Result<(), Error> {
         self.streams.finish(journal).await?;
-        for (author, messages) in &self.arrived {
-            if let Some(contact) = self.senders.contact(author) {
-                receipts::queue(journal, contact, ReceiptKind::Delivered, messages).await?;
+        for user in &self.back {
+            contacts::put_back(journal, user).await?;
+        }
+        for ((group, author), messages) in &self.arrived {
+            let known = match self.senders.contact(author) {
+                Some(contact) => Some(contact.clone()),
+                None => connect_store::contacts::find_in(journal.tx(), author).await?,
+            };
+            if let Some(contact) = &known {
+                let conversation = match group {
+                    Some(group) => Conversation::Group(*group),
+                    None => Conversation::User(author.clone()),
+                };
+                let kind = ReceiptKind::Delivered;
+                receipts::queue(journal, &conversation, contact, kind, messages).await?;
             }
         }
         Ok(())
+    }
+
+    async fn place(
+        &mut self,
+        journal: &mut Journal,
+        opened: &Opened,
+    ) -> Result<Result<Admitted, Refusal>, Error> {
+        match opened.group_id {
+            Some(group) => admission::admit(journal, opened, group).await,
+            None => Ok(Ok(Admitted {
+                row: self.conversation(journal, &opened.sender).await?,
+                from_first: self.is_first,
+            })),
+        }
     }
 
     async fn conversation(
@@ -128,21 +189,49 @@ impl<'s> Intake<'s> {
         Ok(row)
     }
 
-    async fn take_text(
+    /// The very same message has the very same attachment.
+    async fn take_attachment(
         &mut self,
         journal: &mut Journal,
         opened: &Opened,
-        row: ConversationRow,
-        text: &Text,
+        place: Admitted,
+        said: &Attachment,
     ) -> Result<Stored, Error> {
-        let new = new_message(opened, row, text, journal.now_ms());
-        let stored = self.stored.pop_front();
+        match self.take_shown(journal, opened, place).await? {
+            Stored::New => {
+                download::take_in(journal, opened, said).await?;
+                Ok(Stored::New)
+            }
+            Stored::Repeat if !download::is_as_said(journal, opened, said).await? => {
+                Ok(Stored::Conflict)
+            }
+            stored => Ok(stored),
+        }
+    }
+
+    async fn take_shown(
+        &mut self,
+        journal: &mut Journal,
+        opened: &Opened,
+        place: Admitted,
+    ) -> Result<Stored, Error> {
+        let row = place.row;
+        let shown = shown(&opened.payload).ok_or(Error::Internal("a text that is none"))?;
+        let new = new_message(opened, row, shown, journal.now_ms());
+        let stored = match opened.group_id {
+            Some(_) => Some(received::add_message(journal.tx(), &new).await?),
+            None => self.stored.pop_front(),
+        };
         let (stored, event) = stored.ok_or(Error::Internal("a text that was not stored"))?;
         let Some(event) = event else {
             return Ok(stored);
         };
         journal.note_event(event);
-        if self.arrive(journal, opened, row).await? == Arrival::Late {
+        let sender = self.senders.contact(&opened.sender);
+        if sender.is_some_and(|contact| contact.removed) {
+            self.back.insert(opened.sender.clone());
+        }
+        if self.arrive(journal, opened, place).await? == Arrival::Late {
             received::move_to_its_place(journal.tx(), &new).await?;
         }
         if self.has_early
@@ -151,7 +240,10 @@ impl<'s> Intake<'s> {
         {
             amendments::apply_early(journal.tx(), message, row, new.sender, new.message_id).await?;
         }
-        let arrived = self.arrived.entry(opened.sender.clone()).or_default();
+        let arrived = self
+            .arrived
+            .entry((opened.group_id, opened.sender.clone()))
+            .or_default();
         arrived.push(MessageRef {
             sender: opened.sender.clone(),
             message_id: opened.message_id,
@@ -164,10 +256,10 @@ impl<'s> Intake<'s> {
         &mut self,
         journal: &mut Journal,
         opened: &Opened,
-        row: ConversationRow,
+        place: Admitted,
     ) -> Result<Arrival, Error> {
         let stream = Stream {
-            conversation: row,
+            conversation: place.row,
             sender: opened.sender.clone(),
             installation_id: opened.installation_id,
         };
@@ -176,7 +268,24 @@ impl<'s> Intake<'s> {
             message_id: opened.message_id,
             timestamp_ms: opened.timestamp_ms,
         };
-        self.streams.arrive(journal, stream, mark).await
+        let from_first = place.from_first;
+        self.streams.arrive(journal, stream, mark, from_first).await
+    }
+
+    /// Of a message that is here already. Where it is not, something else has come under its id.
+    async fn take_back(
+        &mut self,
+        journal: &mut Journal,
+        opened: &Opened,
+        row: ConversationRow,
+    ) -> Result<Stored, Error> {
+        let (sender, id) = (&opened.sender, opened.message_id);
+        let found = received::find_in(journal.tx(), sender, id).await?;
+        if found.is_none_or(|(_, in_conversation)| in_conversation != row) {
+            return Ok(Stored::Conflict);
+        }
+        self.follow(journal, opened, row).await?;
+        Ok(Stored::Repeat)
     }
 
     /// Does what a control says.
@@ -192,13 +301,25 @@ impl<'s> Intake<'s> {
             text,
         };
         let (target, amendment) = match &opened.payload {
-            Payload::Text(_) | Payload::Typing(_) => return Ok(()),
+            // A case's changes are signed, inside the case (D14).
+            Payload::Text(_)
+            | Payload::Attachment(_)
+            | Payload::Typing(_)
+            | Payload::GroupControl(_)
+            | Payload::CaseControl(_)
+            | Payload::CaseField(_) => return Ok(()),
+            Payload::CaseKeyShare(share) => {
+                return share::take(journal, &opened.sender, share).await;
+            }
             Payload::Receipt(receipt) => {
                 return receipts::apply(journal, &opened.sender, row, receipt).await;
             }
             Payload::ResendRequest(asked) => {
                 return match self.senders.contact(&opened.sender) {
-                    Some(contact) => asking::answer(journal, contact, row, asked).await,
+                    Some(contact) => {
+                        let named = conversations::find_named(journal.tx(), row).await?;
+                        asking::answer(journal, contact, (&named, row), asked).await
+                    }
                     None => Ok(()),
                 };
             }
@@ -210,10 +331,32 @@ impl<'s> Intake<'s> {
     }
 }
 
+/// What was asked for once more and has been withdrawn meanwhile comes as its own deletion, under its own id.
+fn takes_itself_back(payload: &Payload, opened: &Opened) -> bool {
+    match payload {
+        Payload::Delete { target } => {
+            target.sender == opened.sender && target.message_id == opened.message_id
+        }
+        _ => false,
+    }
+}
+
+/// What is shown of a message: its text or caption, and what it answers.
+fn shown(payload: &Payload) -> Option<(&str, Option<MessageId>)> {
+    match payload {
+        Payload::Text(text) => {
+            let reply_to = text.reply_to.as_ref().map(|reference| reference.message_id);
+            Some((&text.body, reply_to))
+        }
+        Payload::Attachment(said) => Some((&said.caption, None)),
+        _ => None,
+    }
+}
+
 fn new_message<'a>(
     opened: &'a Opened,
     conversation: ConversationRow,
-    text: &'a Text,
+    (text, reply_to): (&'a str, Option<MessageId>),
     stored_ms: u64,
 ) -> NewMessage<'a> {
     NewMessage {
@@ -225,8 +368,8 @@ fn new_message<'a>(
         installation_id: opened.installation_id,
         sequence: opened.sequence,
         retired_key: opened.retired_key,
-        text: &text.body,
-        reply_to: text.reply_to.as_ref().map(|reference| reference.message_id),
+        text,
+        reply_to,
     }
 }
 
@@ -245,25 +388,4 @@ async fn note_control(
     let now_ms = journal.now_ms();
     let (sender, id) = (&opened.sender, opened.message_id);
     Ok(received::add_control(journal.tx(), sender, id, &sha256(&said), now_ms).await?)
-}
-
-/// An old one says nothing about now. It is told by the relay's clock, and never refused for its date (D30).
-async fn tell_typing(
-    journal: &mut Journal,
-    opened: &Opened,
-    row: ConversationRow,
-    active: bool,
-) -> Result<(), Error> {
-    let offset_ms = journal.unlocked().uplink.clock_offset_ms();
-    let now_ms = journal.now_ms().saturating_add_signed(offset_ms);
-    if now_ms.abs_diff(opened.timestamp_ms) > TYPING_MS {
-        return Ok(());
-    }
-    let event = NewEvent {
-        conversation: Some(row),
-        user_id: Some(opened.sender.as_str()),
-        range: Some((u64::from(active), u64::from(active))),
-        ..NewEvent::of(EventKind::Typing, journal.now_ms())
-    };
-    Ok(journal.append(&event).await?)
 }

@@ -24,6 +24,8 @@ pub struct Journal {
     now_ms: u64,
     last_event: Option<u64>,
     afterwards: Vec<Afterwards>,
+    /// In the audit log.
+    outcome: &'static str,
 }
 
 impl Journal {
@@ -34,6 +36,7 @@ impl Journal {
             unlocked: Arc::clone(unlocked),
             last_event: None,
             afterwards: Vec::new(),
+            outcome: audit::DONE,
         })
     }
 
@@ -44,6 +47,11 @@ impl Journal {
     /// Done once the transaction is durable, and never otherwise.
     pub fn afterwards(&mut self, what: impl FnOnce(&Unlocked) + Send + 'static) {
         self.afterwards.push(Box::new(what));
+    }
+
+    /// What the call that is being answered comes to, where that is not simply that it was done.
+    pub(crate) fn ends_as(&mut self, outcome: &'static str) {
+        self.outcome = outcome;
     }
 
     pub fn tx(&mut self) -> &mut Tx {
@@ -67,36 +75,34 @@ impl Journal {
     /// Stores a message of ours, queues it and tells of it.
     pub async fn queue(&mut self, message: &Outgoing<'_>) -> Result<(), StoreError> {
         self.last_event = Some(outgoing::add(&mut self.tx, message).await?);
-        self.count_queued(message.envelope.is_err());
+        self.count_queued(message.recipients.count_rows());
         Ok(())
     }
 
     /// Stores and queues what is no message to show.
     pub async fn queue_control(&mut self, control: &Control<'_>) -> Result<(), StoreError> {
         outgoing::add_control(&mut self.tx, control).await?;
-        self.count_queued(control.envelope.is_err());
+        self.count_queued(control.recipients.count_rows());
         Ok(())
     }
 
-    /// Queues something of ours once more.
+    /// Queues something of ours once more: for the user whom the conversation is with, or for a member of its roster.
     pub async fn queue_again(
         &mut self,
         conversation: ConversationRow,
+        member: Option<&UserId>,
         freight: Freight,
         hold: Option<StateReason>,
     ) -> Result<(), StoreError> {
-        if outgoing::add_again(&mut self.tx, conversation, freight, hold).await? {
-            self.count_queued(hold.is_some());
+        if outgoing::add_again(&mut self.tx, conversation, member, freight, hold).await? {
+            self.count_queued((1, hold.is_some().into()));
         }
         Ok(())
     }
 
-    fn count_queued(&mut self, is_held: bool) {
+    fn count_queued(&mut self, (queued, held): (u64, u64)) {
         self.afterwards(move |unlocked| {
-            unlocked.counters.add_queued();
-            if is_held {
-                unlocked.counters.add_held();
-            }
+            unlocked.counters.add_queued(queued, held);
             unlocked.outbox_wake.notify_one();
         });
     }
@@ -138,7 +144,7 @@ impl Journal {
     ///
     /// A caller that leaves meanwhile leaves a task behind, which a lock waits for: what is durable is also told.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        if let Some(act) = audit::enter(&mut self.tx, &self.unlocked).await? {
+        if let Some(act) = audit::enter(&mut self.tx, &self.unlocked, self.outcome).await? {
             self.afterwards(move |_| audit::mark(&act));
         }
         let loops = self.unlocked.loops.clone();

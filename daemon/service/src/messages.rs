@@ -1,9 +1,10 @@
 //! Reading: conversations, pages, single messages, and what is unread.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connect_core::message::{MessageRef, ReceiptKind};
-use connect_proto::ids::MessageId;
+use connect_proto::ids::{MessageId, UserId};
 use connect_store::contacts;
 use connect_store::conversations::{self, Conversation, Listed, NowRead};
 use connect_store::messages::{self, From, Message};
@@ -65,12 +66,17 @@ pub async fn mark_read(
         .ok_or(Error::NotFound)?;
     let mut journal = Journal::begin(unlocked).await?;
     let now_read = conversations::mark_read(journal.tx(), row, place).await?;
-    if unlocked.policy().read_receipts
-        && let Conversation::User(author) = conversation
-        && let Some(contact) = contacts::find_in(journal.tx(), author).await?
-    {
-        let read: Vec<MessageRef> = now_read.into_iter().map(reference).collect();
-        receipts::queue(&mut journal, &contact, ReceiptKind::Read, &read).await?;
+    if unlocked.policy().read_receipts {
+        let mut by_author: BTreeMap<UserId, Vec<MessageRef>> = BTreeMap::new();
+        for read in now_read.into_iter().map(reference) {
+            by_author.entry(read.sender.clone()).or_default().push(read);
+        }
+        for (author, read) in by_author {
+            if let Some(contact) = contacts::find_in(journal.tx(), &author).await? {
+                let kind = ReceiptKind::Read;
+                receipts::queue(&mut journal, conversation, &contact, kind, &read).await?;
+            }
+        }
     }
     let unread = conversations::count_unread(journal.tx(), row).await?;
     journal.commit().await?;

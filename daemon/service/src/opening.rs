@@ -2,10 +2,10 @@
 
 use connect_vault::attempts::host_boot_time;
 use connect_vault::keys::Keys;
-use connect_vault::vault::{UnlockError, Vault};
+use connect_vault::vault::{PinRefused, UnlockError, Vault, VaultError};
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::error::{Error, Reason};
 
 /// Argon2 takes its time and memory: off the runtime's threads, and one at a time by `changing`.
 pub(crate) async fn open_vault(vault: Vault, pin: Zeroizing<String>) -> Result<Keys, Error> {
@@ -41,4 +41,25 @@ pub(crate) fn from_unlock(error: UnlockError) -> Error {
         UnlockError::Full => Error::StorageFull,
         UnlockError::Storage => Error::StorageFailed("key files"),
     }
+}
+
+/// `field` is the parameter that the refused PIN came in.
+pub(crate) fn from_vault(error: VaultError, field: &'static str) -> Error {
+    match error {
+        VaultError::Pin(refused) => refused_pin(refused, field),
+        VaultError::Keystore(trouble) => Error::KeystoreUnavailable(trouble),
+        VaultError::Full => Error::StorageFull,
+        VaultError::Exists | VaultError::Damaged | VaultError::Storage => {
+            Error::StorageFailed("key files")
+        }
+    }
+}
+
+pub(crate) fn refused_pin(refused: PinRefused, field: &'static str) -> Error {
+    let reason = match refused {
+        PinRefused::TooShort => Reason::TooShort,
+        PinRefused::TooLong => Reason::TooLong,
+        PinRefused::TooWeak => Reason::TooWeak,
+    };
+    Error::invalid(field, reason)
 }

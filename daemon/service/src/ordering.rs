@@ -27,6 +27,7 @@ impl Streams {
         journal: &mut Journal,
         stream: Stream,
         mark: Mark,
+        from_first: bool,
     ) -> Result<Arrival, Error> {
         if !self.0.contains_key(&stream) {
             let highest = order::find_highest(journal.tx(), &stream).await?;
@@ -36,7 +37,7 @@ impl Streams {
         let highest = match known {
             Some(highest) => highest,
             // Of what came before us nothing is known, unless we are the first that could have received it.
-            None if journal.unlocked().account.bundle_revision > 1 => Mark {
+            None if !from_first => Mark {
                 sequence: mark.sequence.saturating_sub(1),
                 ..mark
             },

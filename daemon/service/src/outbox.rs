@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_points::{Point, pass};
+use connect_proto::ids::{CaseId, UserId};
+use connect_store::codes::StateReason;
 use connect_store::conversations::Conversation;
-use connect_store::outbox::{self, Queued};
-use connect_store::{contacts, drafts};
+use connect_store::outbox::{self, OutboxRow, Queued};
+use connect_store::{cases, drafts};
 use connect_uplink::backoff::Backoff;
 
+use crate::audience::{self, Instead};
+use crate::casework::write;
 use crate::error::{Error, cut_off};
 use crate::holds;
 use crate::journal::Journal;
-use crate::seal::seal_again;
+use crate::seal::{Written, payload_of, seal_again};
 use crate::settle::{self, LONGEST_WAIT_MS};
 use crate::unlocked::Unlocked;
 
@@ -74,48 +78,148 @@ fn nap_until(unlocked: &Unlocked, until_ms: Option<u64>) -> Duration {
 
 async fn one_turn(unlocked: &Arc<Unlocked>) -> Result<Turn, Error> {
     let now_ms = unlocked.clock.now_ms();
-    let Some(queued) = outbox::find_due(&unlocked.store, now_ms, LONGEST_WAIT_MS).await? else {
+    let Some(mut queued) = outbox::find_due(&unlocked.store, now_ms, LONGEST_WAIT_MS).await? else {
         let until_ms = outbox::next_due_ms(&unlocked.store).await?;
         return Ok(Turn::Idle { until_ms });
     };
-    let sealed_anew;
-    let envelope = match &queued.envelope {
-        Some(envelope) => envelope,
-        None => match seal_now(unlocked, &queued).await? {
-            Some(envelope) => {
-                sealed_anew = envelope;
-                &sealed_anew
+    let (queued, envelope) = match queued.envelope.take() {
+        Some(envelope) => (queued, envelope),
+        None => match seal_now(unlocked, queued.row).await {
+            Ok(Some(sealed)) => sealed,
+            Ok(None) => return Ok(Turn::Progress),
+            Err(error) if is_of_the_row(error) => {
+                tracing::warn!(%error, "a message cannot be sealed for now");
+                settle::put_off_for_now(unlocked, &queued).await?;
+                return Ok(Turn::Progress);
             }
-            None => return Ok(Turn::Progress),
+            Err(error) => return Err(error),
         },
     };
     let mut chance = unlocked.chance.clone();
     pass(Point::BeforePost).map_err(cut_off)?;
+    let me = unlocked.me();
     let outcome = unlocked
         .uplink
-        .send(unlocked.credentials(), now_ms, &mut chance, envelope)
+        .send(me.credentials(), now_ms, &mut chance, &envelope)
         .await?;
     pass(Point::AfterPostBeforeSettle).map_err(cut_off)?;
     settle::settle(unlocked, &queued, outcome).await?;
     Ok(Turn::Progress)
 }
 
-/// Seals what waited, or whose recipient's key changed since it was sealed. None where it has to wait, or is gone.
-async fn seal_now(unlocked: &Arc<Unlocked>, queued: &Queued) -> Result<Option<Vec<u8>>, Error> {
+/// What keeps one row from being sealed must not keep all others waiting.
+fn is_of_the_row(error: Error) -> bool {
+    match error {
+        Error::StorageFailed(what) => what == write::NO_KEY,
+        Error::TooLarge | Error::NotFound | Error::UnknownContact | Error::NotAParticipant => true,
+        _ => false,
+    }
+}
+
+/// Something sealed, and for whom.
+type Sealed = (Queued, Vec<u8>);
+
+/// Seals what waited, or whose recipient's key changed since it was sealed: for those whom it is still to go to. None where
+/// it has to wait, or is gone.
+async fn seal_now(unlocked: &Arc<Unlocked>, row: OutboxRow) -> Result<Option<Sealed>, Error> {
     let mut journal = Journal::begin(unlocked).await?;
+    let Some(queued) = outbox::find_in(journal.tx(), row).await? else {
+        return Ok(None);
+    };
     let Some(draft) = drafts::find(journal.tx(), queued.freight).await? else {
         return Ok(None);
     };
-    let contact = match &draft.conversation {
-        Conversation::User(user) => contacts::find_in(journal.tx(), user).await?,
-        Conversation::Group(_) | Conversation::Case(_) => None,
+    if let (Conversation::Case(case_id), Some(_)) = (&draft.conversation, &queued.recipients) {
+        let case_id = *case_id;
+        return seal_entry(journal, queued, draft, case_id).await;
+    }
+    let audience = match (&draft.conversation, &queued.recipients) {
+        (named @ Conversation::User(_), _) => audience::everyone(&mut journal, named).await?,
+        (named, Some(users)) => audience::some(&mut journal, named, users).await?,
+        (_, None) => return Err(Error::StorageFailed("recipients")),
     };
-    let contact = contact.ok_or(Error::StorageFailed("recipient"))?;
-    let sealed = seal_again(unlocked, draft, &contact)?;
-    match &sealed {
-        Ok(envelope) => outbox::reseal(journal.tx(), queued.row, envelope).await?,
-        Err(reason) => holds::hold(&mut journal, queued.conversation, &contact, *reason).await?,
+    let written = Written {
+        message_id: draft.message_id,
+        timestamp_ms: draft.timestamp_ms,
+        installation_id: draft.installation_id,
+        sequence: draft.sequence,
+        payload: payload_of(draft.content)?,
+    };
+    let instead = Instead::of(&mut journal, &written.payload, &audience).await?;
+    let sealed = seal_again(unlocked, &written, &audience, &instead)?;
+    let each = audience.each(&sealed);
+    let waiting = each.iter().filter(|to| to.hold.is_some());
+    let waiting: Vec<_> = waiting.map(|to| (to.user_id.clone(), to.hold)).collect();
+    match waiting.as_slice() {
+        [] => {}
+        [(user_id, Some(reason))] if !audience.is_shared() || queued.lane.is_of_one() => {
+            holds::hold(&mut journal, queued.lane, user_id, *reason).await?;
+        }
+        some => holds::part(&mut journal, &queued, some).await?,
+    }
+    let ready = each.iter().filter(|to| to.hold.is_none());
+    let ready = ready.map(|to| to.user_id.clone()).collect();
+    finish_sealing(journal, queued, ready, sealed.envelope).await
+}
+
+async fn finish_sealing(
+    mut journal: Journal,
+    queued: Queued,
+    ready: Vec<UserId>,
+    envelope: Option<Vec<u8>>,
+) -> Result<Option<Sealed>, Error> {
+    if let Some(envelope) = &envelope {
+        outbox::reseal(journal.tx(), queued.row, envelope).await?;
     }
     journal.commit().await?;
-    Ok(sealed.ok())
+    let recipients = queued.recipients.is_some().then_some(ready);
+    let queued = Queued {
+        recipients,
+        ..queued
+    };
+    Ok(envelope.map(|envelope| (queued, envelope)))
+}
+
+/// An entry of a case: under the epoch that is in force by now. One that nobody would take any more is given up.
+async fn seal_entry(
+    mut journal: Journal,
+    queued: Queued,
+    draft: drafts::Draft,
+    case_id: CaseId,
+) -> Result<Option<Sealed>, Error> {
+    let case = cases::find_in(journal.tx(), case_id).await?;
+    let case = case.ok_or(Error::StorageFailed("cases"))?;
+    let payload = payload_of(draft.content)?;
+    if write::comes_too_late(&mut journal, &case, &payload).await? {
+        let unlocked = Arc::clone(journal.unlocked());
+        drop(journal);
+        settle::give_up(&unlocked, &queued, StateReason::TooLate).await?;
+        return Ok(None);
+    }
+    let users = queued.recipients.clone().unwrap_or_default();
+    let readers = write::with_holds(&mut journal, users).await?;
+    let waiting: Vec<_> = readers
+        .iter()
+        .filter(|(_, hold)| hold.is_some())
+        .cloned()
+        .collect();
+    match waiting.as_slice() {
+        [] => {}
+        [(user_id, Some(reason))] if queued.lane.is_of_one() => {
+            holds::hold(&mut journal, queued.lane, user_id, *reason).await?;
+        }
+        some => holds::part(&mut journal, &queued, some).await?,
+    }
+    let entry = write::Draft {
+        message_id: draft.message_id,
+        timestamp_ms: draft.timestamp_ms,
+        sequence: draft.sequence,
+        installation_id: draft.installation_id,
+        ephemeral: false,
+        payload: &payload,
+    };
+    let envelope = write::seal(&mut journal, &case, entry, &readers).await?;
+    let ready = readers.into_iter().filter(|(_, hold)| hold.is_none());
+    let ready = ready.map(|(user, _)| user).collect();
+    finish_sealing(journal, queued, ready, envelope).await
 }

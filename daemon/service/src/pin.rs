@@ -1,12 +1,12 @@
 //! Changing the PIN: the same keys under another one. Old file or new file, never neither (D22).
 
 use connect_vault::attempts::host_boot_time;
-use connect_vault::vault::{ChangePinError, PinRefused, VaultError};
+use connect_vault::vault::ChangePinError;
 use zeroize::Zeroizing;
 
 use crate::audit;
-use crate::error::{Error, Reason};
-use crate::opening::from_unlock;
+use crate::error::Error;
+use crate::opening::{from_unlock, from_vault};
 use crate::session::Session;
 use crate::unlocked::Unlocked;
 
@@ -61,25 +61,4 @@ pub(crate) fn from_change(error: ChangePinError) -> Error {
         ChangePinError::Unlock(error) => from_unlock(error),
         ChangePinError::Seal(error) => from_vault(error, "new_pin"),
     }
-}
-
-/// `field` is the parameter that the refused PIN came in.
-pub(crate) fn from_vault(error: VaultError, field: &'static str) -> Error {
-    match error {
-        VaultError::Pin(refused) => refused_pin(refused, field),
-        VaultError::Keystore(trouble) => Error::KeystoreUnavailable(trouble),
-        VaultError::Full => Error::StorageFull,
-        VaultError::Exists | VaultError::Damaged | VaultError::Storage => {
-            Error::StorageFailed("key files")
-        }
-    }
-}
-
-pub(crate) fn refused_pin(refused: PinRefused, field: &'static str) -> Error {
-    let reason = match refused {
-        PinRefused::TooShort => Reason::TooShort,
-        PinRefused::TooLong => Reason::TooLong,
-        PinRefused::TooWeak => Reason::TooWeak,
-    };
-    Error::invalid(field, reason)
 }

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::chance::Chance;
 use crate::error::{Error, Reason};
-use crate::pin::{enter, from_change, from_vault};
+use crate::opening::from_vault;
+use crate::pin::{enter, from_change};
 use crate::session::{Phase, Session};
 
 impl Session {

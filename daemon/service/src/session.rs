@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use connect_core::secret::{DatabaseKey, PseudonymKey};
-use connect_store::account;
 use connect_store::audit::Verdict;
 use connect_store::codes::EventKind;
 use connect_store::database::Store;
@@ -20,18 +19,24 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use crate::attachments::background::{self, AT_ONCE, Way};
+use crate::attachments::here;
 use crate::audit::Act;
+use crate::cases::{copies, errands};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::doors::Doors;
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::opened::assemble;
 use crate::opening::open_vault;
 use crate::pending::Pending;
-use crate::shared::SharedSecrets;
+use crate::revoked::is_marked;
+use crate::rotation::Rotation;
+use crate::transfers::Transfers;
 use crate::unlocked::Unlocked;
-use crate::{audit, indexing, outbox, storage, sync, upkeep};
+use crate::{audit, indexing, outbox, revocation, rotate, rounds, storage, sync, upkeep};
 
 pub(crate) const DATABASE: &str = "messages.db";
 /// Holds a finished account; it appears in one rename.
@@ -57,6 +62,8 @@ pub struct Locking {
     pub idle_lock_ms: Option<u64>,
     /// Then it is covered: locked for its callers, while keys stay and sync goes on. Otherwise the keys are wiped.
     pub covers: bool,
+    /// For so long after the last PIN, whoever shows the host to be the owner lifts a cover without it; `None`: never.
+    pub presence_ms: Option<u64>,
     /// Something else than a caller unlocks it when the daemon starts.
     pub unattended: bool,
 }
@@ -73,6 +80,7 @@ pub enum Phase {
         unlocked: Arc<Unlocked>,
         last_event: u64,
     },
+    /// The relay has said so; only a new enrollment or the account's erasure leads on.
     Revoked,
 }
 
@@ -84,10 +92,16 @@ pub struct Session {
     phase: watch::Sender<Phase>,
     /// The last interactive call.
     pub(crate) last_use_ms: AtomicU64,
+    /// The last time that the PIN, or the recovery key, opened the keys.
+    pub(crate) last_key_ms: AtomicU64,
     /// Which apps may come in.
     pub(crate) doors: Doors,
     /// What waits to be entered in the audit log, also while that is closed.
     pending: Arc<Pending>,
+    /// One backup is made, looked at or restored at a time.
+    pub(crate) backing_up: Arc<Mutex<()>>,
+    /// One export is made at a time.
+    pub(crate) exporting: Arc<Mutex<()>>,
     /// One change of phase at a time.
     pub(crate) changing: Mutex<()>,
     /// The process ends: no change may wait for the relay any longer.
@@ -96,7 +110,10 @@ pub struct Session {
 
 impl Session {
     pub fn new(config: Config, clock: Clock, chance: Chance) -> Self {
-        let phase = if config.state_dir.join(ACCOUNT_DIR).is_dir() {
+        let account = config.state_dir.join(ACCOUNT_DIR);
+        let phase = if account.is_dir() && is_marked(&account) {
+            Phase::Revoked
+        } else if account.is_dir() {
             Phase::Locked
         } else {
             Phase::Unenrolled
@@ -109,6 +126,9 @@ impl Session {
             chance,
             phase: watch::Sender::new(phase),
             last_use_ms: AtomicU64::new(0),
+            last_key_ms: AtomicU64::new(0),
+            backing_up: Arc::default(),
+            exporting: Arc::default(),
             changing: Mutex::new(()),
             ending: CancellationToken::new(),
         };
@@ -125,6 +145,14 @@ impl Session {
         {
             tracing::warn!(%error, "the attempts so far cannot be read");
         }
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    pub fn chance(&self) -> Chance {
+        self.chance.clone()
     }
 
     pub fn phase(&self) -> Phase {
@@ -212,7 +240,7 @@ impl Session {
         if !is_told && let Err(error) = note(&unlocked, EventKind::SessionLocked).await {
             tracing::warn!(%error, "the lock was not written down");
         }
-        self.leave(&unlocked).await;
+        self.leave(&unlocked, Phase::Locked).await;
         Ok(())
     }
 
@@ -221,18 +249,18 @@ impl Session {
         self.ending.cancel();
         let _turn = self.changing.lock().await;
         if let Some(unlocked) = self.at_work() {
-            self.leave(&unlocked).await;
+            self.leave(&unlocked, Phase::Locked).await;
         }
     }
 
     /// While the loops end, whoever follows the events still reads why.
-    async fn leave(&self, unlocked: &Unlocked) {
+    pub(crate) async fn leave(&self, unlocked: &Unlocked, into: Phase) {
         unlocked.ending.cancel();
         unlocked.loops.wait().await;
         if let Err(error) = audit::flush(unlocked).await {
             tracing::warn!(%error, "the end of the audit log waits for the next unlock");
         }
-        self.is_now(Phase::Locked);
+        self.is_now(into);
         unlocked.store.close().await;
     }
 
@@ -240,9 +268,8 @@ impl Session {
     pub(crate) async fn enter(&self, keys: Keys, dir: &Path) -> Result<(), Error> {
         let key = DatabaseKey::from_bytes(keys.database_key.expose());
         let store = Store::open(&dir.join(DATABASE), key).await?;
-        let account = account::find(&store)
-            .await?
-            .ok_or(Error::StorageFailed("account"))?;
+        let opened = assemble(&store, keys, self.clock.now_ms()).await?;
+        let account = &opened.identity.account;
         let address = RelayAddress::parse(
             &account.relay_url,
             &account.relay_pins,
@@ -258,25 +285,36 @@ impl Session {
             pseudonym_key: connect_store::audit::key(&store, fresh).await?,
             pending: Arc::clone(&self.pending),
             counters: Counters::load(&store).await?,
-            account,
-            keys,
+            user_id: account.user_id.clone(),
+            identity: watch::Sender::new(Arc::new(opened.identity)),
+            keys: Arc::new(opened.keys),
+            vault: Arc::new(self.vault(dir)),
+            rotation: Rotation::new(opened.next),
+            dismissed: watch::Sender::new(None),
             store,
-            shared: SharedSecrets::default(),
             clock: self.clock.clone(),
             chance: self.chance.clone(),
             newest_event: watch::Sender::new(newest),
             outbox_wake: tokio::sync::Notify::new(),
+            transfers: Transfers::of(dir),
+            case_wake: tokio::sync::Notify::new(),
+            copies_wake: tokio::sync::Notify::new(),
             relay_is_back: tokio::sync::Notify::new(),
             has_recovery_key: AtomicBool::new(self.has_recovery_key(dir).await?),
             is_telling: AtomicBool::new(false),
             policy: watch::Sender::new(policy),
             policy_turn: Mutex::new(()),
+            directory_turn: Mutex::new(()),
             relay_time: watch::Sender::new(None),
             ending: CancellationToken::new(),
             loops: TaskTracker::new(),
         });
         note(&unlocked, EventKind::SessionUnlocked).await?;
+        if let Err(error) = here::tidy(&unlocked, true).await {
+            tracing::warn!(%error, "what is left of attachments was not removed yet");
+        }
         start_loops(&unlocked);
+        self.note_keys();
         self.note_use();
         self.is_now(Phase::Unlocked(unlocked));
         Ok(())
@@ -312,9 +350,21 @@ pub(crate) async fn note(unlocked: &Arc<Unlocked>, what: EventKind) -> Result<()
 fn start_loops(unlocked: &Arc<Unlocked>) {
     unlocked.loops.spawn(sync::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(outbox::run(Arc::clone(unlocked)));
+    for way in [Way::ToTheRelay, Way::Here] {
+        for _ in 0..AT_ONCE {
+            unlocked
+                .loops
+                .spawn(background::run(Arc::clone(unlocked), way));
+        }
+    }
+    unlocked.loops.spawn(errands::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(copies::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(upkeep::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(rounds::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(storage::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(audit::run(Arc::clone(unlocked)));
     unlocked.loops.spawn(indexing::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(rotate::run(Arc::clone(unlocked)));
+    unlocked.loops.spawn(revocation::run(Arc::clone(unlocked)));
     unlocked.loops.close();
 }

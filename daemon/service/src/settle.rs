@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use connect_store::cases::entries;
 use connect_store::codes::{RecipientState, StateReason};
 use connect_store::outbox::{self, Freight, Queued};
 use connect_store::place::MessageRow;
@@ -10,6 +11,7 @@ use connect_uplink::uplink::SendOutcome;
 use rand_core::RngCore as _;
 
 use crate::error::Error;
+use crate::holds;
 use crate::journal::Journal;
 use crate::unlocked::Unlocked;
 
@@ -24,6 +26,9 @@ pub(crate) async fn settle(
     queued: &Queued,
     outcome: SendOutcome,
 ) -> Result<(), Error> {
+    if concerns_one_of_several(queued, &outcome) {
+        return part(unlocked, queued).await;
+    }
     let failed = |reason| (RecipientState::Failed, Some(reason));
     let (state, reason) = match outcome {
         SendOutcome::Accepted => (RecipientState::Sent, None),
@@ -51,6 +56,37 @@ pub(crate) async fn settle(
     }
 }
 
+/// The relay takes what goes to several for all of them or for none (D18), and does not say for whose sake it does not.
+fn concerns_one_of_several(queued: &Queued, outcome: &SendOutcome) -> bool {
+    let is_theirs = match outcome {
+        SendOutcome::UnknownRecipient | SendOutcome::MailboxFull { .. } | SendOutcome::Refused => {
+            true
+        }
+        SendOutcome::Conflict => !queued.resealed && !queued.resend,
+        SendOutcome::Accepted | SendOutcome::TooLarge | SendOutcome::Odd(_) => false,
+    };
+    let recipients = queued.recipients.as_ref();
+    is_theirs && recipients.is_some_and(|recipients| recipients.len() > 1)
+}
+
+/// It goes to each of them alone, so that one does not stand in the way of all others.
+async fn part(unlocked: &Arc<Unlocked>, queued: &Queued) -> Result<(), Error> {
+    let mut journal = Journal::begin(unlocked).await?;
+    let recipients = queued.recipients.iter().flatten();
+    let alone: Vec<_> = recipients.map(|user_id| (user_id.clone(), None)).collect();
+    holds::part(&mut journal, queued, &alone).await?;
+    Ok(journal.commit().await?)
+}
+
+/// It cannot be sealed yet.
+pub(crate) async fn put_off_for_now(
+    unlocked: &Arc<Unlocked>,
+    queued: &Queued,
+) -> Result<(), Error> {
+    let wait_ms = odd_wait_ms(unlocked, queued.attempts);
+    put_off(unlocked, queued, wait_ms, None).await
+}
+
 /// Longer with every attempt, and spread by chance.
 fn odd_wait_ms(unlocked: &Unlocked, attempts: u32) -> u64 {
     let ceiling = SHORTEST_WAIT_MS
@@ -67,14 +103,34 @@ async fn accept(
 ) -> Result<(), Error> {
     let mut journal = Journal::begin(unlocked).await?;
     let now_ms = journal.now_ms();
-    let Some(accepted) = outbox::accept(journal.tx(), queued.row, message, now_ms).await? else {
+    let Some(accepted) = outbox::accept(journal.tx(), queued, message, now_ms).await? else {
         return Ok(());
     };
     if let Some(event) = accepted.event {
         journal.note_event(event);
     }
+    note_sent(&mut journal, queued).await?;
     journal.afterwards(move |unlocked| unlocked.counters.remove_queued(accepted.was_held));
     Ok(journal.commit().await?)
+}
+
+/// In a case it matters when: whoever joins may be told of it by nobody else.
+async fn note_sent(journal: &mut Journal, queued: &Queued) -> Result<(), Error> {
+    if queued.recipients.is_some() && !queued.resend {
+        let now_ms = journal.now_ms();
+        let (of, id) = (queued.conversation, queued.message_id);
+        entries::note_sent(journal.tx(), of, id, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// It never goes out.
+pub(crate) async fn give_up(
+    unlocked: &Arc<Unlocked>,
+    queued: &Queued,
+    reason: StateReason,
+) -> Result<(), Error> {
+    finish(unlocked, queued, RecipientState::Failed, Some(reason)).await
 }
 
 /// Out of the outbox, for good or ill.
@@ -89,6 +145,9 @@ async fn finish(
         return Ok(());
     };
     move_all(&mut journal, queued, state, reason).await?;
+    if state == RecipientState::Sent {
+        note_sent(&mut journal, queued).await?;
+    }
     if let (Freight::Control(_), Some(reason)) = (queued.freight, reason) {
         tracing::warn!(reason = reason.word(), "a receipt or edit was given up");
     }
@@ -134,6 +193,10 @@ async fn move_all(
         return Ok(());
     };
     for recipient in recipients::list(journal.tx(), row).await? {
+        let recipients = queued.recipients.as_ref();
+        if recipients.is_some_and(|named| !named.contains(&recipient.user_id)) {
+            continue;
+        }
         let is_open = matches!(
             recipient.state,
             RecipientState::Queued | RecipientState::Held

@@ -1,4 +1,4 @@
-//! Shared secrets, computed once per pair of keys while unlocked (D5).
+//! What a Box Key of ours shares with others', computed once per pair while unlocked (D5).
 
 use std::collections::HashMap;
 use std::sync::Arc;

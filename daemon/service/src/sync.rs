@@ -16,13 +16,14 @@ use crate::error::{Error, cut_off};
 use crate::journal::Journal;
 use crate::receive::take_in;
 use crate::unlocked::Unlocked;
+use crate::unopened;
 
 pub(crate) async fn run(unlocked: Arc<Unlocked>) {
     let mut backoff = Backoff::new();
     // Kept in memory: after a restart the relay delivers again, and what is stored already is only acknowledged.
-    let mut acks: Vec<wire::AckEntry> = Vec::new();
+    let mut before = Before::default();
     while !unlocked.ending.is_cancelled() {
-        let turn = one_turn(&unlocked, &mut acks);
+        let turn = one_turn(&unlocked, &mut before);
         let outcome = tokio::select! {
             () = unlocked.ending.cancelled() => break,
             outcome = turn => outcome,
@@ -48,6 +49,14 @@ pub(crate) async fn run(unlocked: Arc<Unlocked>) {
     }
 }
 
+/// What the page before leaves to do.
+#[derive(Default)]
+struct Before {
+    acks: Vec<wire::AckEntry>,
+    /// Once the relay has the acknowledgements, somebody is to be asked.
+    is_asking: bool,
+}
+
 /// What one long poll came to.
 enum Turn {
     Well,
@@ -63,12 +72,12 @@ fn pause_after(error: &Error, backoff: &mut Backoff, unlocked: &Unlocked) -> Dur
     }
 }
 
-async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> Result<Turn, Error> {
+async fn one_turn(unlocked: &Arc<Unlocked>, before: &mut Before) -> Result<Turn, Error> {
     ask_for_missing(unlocked).await?;
     let ack = wire::Ack {
-        entries: acks.clone(),
+        entries: before.acks.clone(),
         // Whether the relay is there at all is told at once; only then is it worth waiting for.
-        wait_ms: if unlocked.counters.reachable() {
+        wait_ms: if unlocked.counters.reachable() && !before.is_asking {
             routes::MAX_WAIT_MS
         } else {
             0
@@ -77,9 +86,11 @@ async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> R
     };
     let asked = Instant::now();
     let page = ask(unlocked, &ack).await?;
-    acks.clear();
+    before.acks.clear();
+    before.is_asking = false;
     unlocked.counters.set_last_sync_ms(unlocked.clock.now_ms());
     note_reachable(unlocked, true).await?;
+    unopened::ask(unlocked).await?;
     let is_early = asked.elapsed() < Duration::from_millis(ack.wait_ms.into()) / 2;
     if page.is_empty() {
         return Ok(if is_early { Turn::Hurried } else { Turn::Well });
@@ -87,7 +98,8 @@ async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> R
     pass(Point::BeforePage).map_err(cut_off)?;
     let page = take_in(unlocked, page).await?;
     pass(Point::AfterPageBeforeAck).map_err(cut_off)?;
-    *acks = page.acks;
+    before.acks = page.acks;
+    before.is_asking = page.has_unopened;
     Ok(if page.is_incomplete {
         Turn::Hurried
     } else {
@@ -98,9 +110,10 @@ async fn one_turn(unlocked: &Arc<Unlocked>, acks: &mut Vec<wire::AckEntry>) -> R
 async fn ask(unlocked: &Arc<Unlocked>, ack: &wire::Ack) -> Result<Vec<Piece>, Error> {
     let now_ms = unlocked.clock.now_ms();
     let mut chance = unlocked.chance.clone();
+    let me = unlocked.me();
     let answer = unlocked
         .uplink
-        .receive(unlocked.credentials(), now_ms, &mut chance, ack)
+        .receive(me.credentials(), now_ms, &mut chance, ack)
         .await;
     match answer {
         Ok(page) => {
@@ -133,6 +146,7 @@ pub(crate) async fn note_reachable(unlocked: &Arc<Unlocked>, reachable: bool) ->
     }
     if reachable {
         unlocked.relay_is_back.notify_one();
+        unlocked.transfers.wake();
     }
     let mut journal = Journal::begin(unlocked).await?;
     let kind = if reachable {

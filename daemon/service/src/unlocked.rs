@@ -1,15 +1,12 @@
 //! An open session: keys in memory, database open, relay known. Only `session` makes one (invariant 5).
 
-use connect_core::boxes::SharedSecret;
 use connect_core::secret::PseudonymKey;
 use connect_proto::ids::UserId;
-use connect_proto::keys::BoxPublicKey;
-use connect_store::account::Account;
 use connect_store::condition::Trouble;
 use connect_store::database::Store;
 use connect_store::policy::Policy;
-use connect_uplink::uplink::{Credentials, Uplink};
-use connect_vault::keys::Keys;
+use connect_uplink::uplink::Uplink;
+use connect_vault::vault::Vault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,20 +18,28 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::error::Error;
+use crate::own::{Identity, LastingKeys};
 use crate::pending::Pending;
-use crate::shared::SharedSecrets;
+use crate::revoked::Revocation;
+use crate::rotation::Rotation;
+use crate::transfers::Transfers;
 
 /// Dropping it wipes the keys.
 pub struct Unlocked {
-    pub account: Account,
-    pub(crate) keys: Keys,
+    pub(crate) user_id: UserId,
+    /// Profile and keys; they change together, while calls that began before go on with those they began with.
+    pub(crate) identity: watch::Sender<Arc<Identity>>,
+    pub(crate) keys: Arc<LastingKeys>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) rotation: Rotation,
+    /// The relay has said that the key in force is so no more.
+    pub(crate) dismissed: watch::Sender<Option<Revocation>>,
     pub(crate) store: Store,
     pub(crate) uplink: Uplink,
     /// Names things in the audit log.
     pub(crate) pseudonym_key: PseudonymKey,
     /// What waits to be entered there.
     pub(crate) pending: Arc<Pending>,
-    pub(crate) shared: SharedSecrets,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub counters: Counters,
@@ -45,11 +50,17 @@ pub struct Unlocked {
     /// The id of the newest event that is committed.
     pub(crate) newest_event: watch::Sender<u64>,
     pub(crate) outbox_wake: Notify,
+    pub(crate) transfers: Transfers,
+    /// Something of a case takes the relay.
+    pub(crate) case_wake: Notify,
+    pub(crate) copies_wake: Notify,
     /// The relay answered after it had not.
     pub(crate) relay_is_back: Notify,
     pub(crate) policy: watch::Sender<Policy>,
     /// One change of the policy at a time.
     pub(crate) policy_turn: Mutex<()>,
+    /// One question to the directory at a time, until its answer is stored.
+    pub(crate) directory_turn: Mutex<()>,
     /// What the relay's clock showed when it last answered in this session: no jump of our own moves it.
     pub(crate) relay_time: watch::Sender<Option<u64>>,
     /// Ends the loops of this session.
@@ -59,18 +70,12 @@ pub struct Unlocked {
 
 impl Unlocked {
     pub fn user_id(&self) -> &UserId {
-        &self.account.user_id
+        &self.user_id
     }
 
-    pub(crate) fn credentials(&self) -> Credentials<'_> {
-        Credentials {
-            user_id: &self.account.user_id,
-            sign_key: &self.keys.sign_key,
-        }
-    }
-
-    pub(crate) fn shared_with(&self, key: &BoxPublicKey) -> Arc<SharedSecret> {
-        self.shared.with(&self.keys.box_key, key)
+    /// Profile and keys as they are now.
+    pub fn me(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.borrow())
     }
 
     /// Wakes whoever follows the events: a number, never a queue.

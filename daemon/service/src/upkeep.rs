@@ -6,8 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_store::{events, outgoing, received, retention};
+use connect_proto::routes::ATTACHMENT_DAYS;
+use connect_store::cases::{copying, entries};
+use connect_store::{events, outgoing, received, retention, unopened};
 
+use crate::attachments::here;
 use crate::error::Error;
 use crate::unlocked::Unlocked;
 
@@ -16,6 +19,10 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 const EVENTS_KEPT_MS: u64 = 30 * DAY_MS;
 /// How long it is known which receipts and edits came and went: twice as long as a relay may deliver them again.
 const CONTROLS_KEPT_MS: u64 = 60 * DAY_MS;
+/// How long what could not be opened is missed: no relay has it by then, and its sender was asked in vain.
+const UNOPENED_MISSED_MS: u64 = 30 * DAY_MS;
+/// How long it is known which copies of attachments were brought to the relay: it has none of them for longer.
+const COPIES_KNOWN_MS: u64 = (ATTACHMENT_DAYS + 1) * DAY_MS;
 const PERIOD: Duration = Duration::from_hours(1);
 /// Rows that go in one transaction: nobody waits long for the database.
 const AT_ONCE: u32 = 1000;
@@ -49,6 +56,13 @@ pub async fn expire(unlocked: &Unlocked) -> Result<(), Error> {
     };
     expire_events(unlocked, now_ms.saturating_sub(EVENTS_KEPT_MS)).await?;
     forget_controls(unlocked, now_ms.saturating_sub(CONTROLS_KEPT_MS)).await?;
+    give_up_unopened(unlocked, now_ms.saturating_sub(UNOPENED_MISSED_MS)).await?;
+    forget_copies(unlocked, now_ms.saturating_sub(COPIES_KNOWN_MS)).await?;
+    expire_messages_and_quarantined(unlocked, now_ms).await?;
+    here::tidy(unlocked, false).await
+}
+
+async fn expire_messages_and_quarantined(unlocked: &Unlocked, now_ms: u64) -> Result<(), Error> {
     let Some(days) = unlocked.policy().retention_days else {
         return Ok(());
     };
@@ -85,14 +99,39 @@ async fn forget_controls(unlocked: &Unlocked, before_ms: u64) -> Result<(), Erro
     Ok(())
 }
 
+async fn give_up_unopened(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error> {
+    if unlocked.counters.unopened() == 0 {
+        return Ok(());
+    }
+    let mut tx = unlocked.store.begin().await?;
+    let gone = unopened::give_up(&mut tx, before_ms).await?;
+    tx.commit().await?;
+    let gone = i64::try_from(gone).unwrap_or(i64::MAX);
+    unlocked.counters.change_unopened(gone.saturating_neg());
+    Ok(())
+}
+
+async fn forget_copies(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error> {
+    while !unlocked.ending.is_cancelled() {
+        let mut tx = unlocked.store.begin().await?;
+        let gone = copying::expire(&mut tx, before_ms, AT_ONCE).await?;
+        tx.commit().await?;
+        if gone < u64::from(AT_ONCE) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 async fn expire_messages(unlocked: &Unlocked, before_ms: u64) -> Result<u64, Error> {
     let mut removed = 0;
     while !unlocked.ending.is_cancelled() {
         let mut tx = unlocked.store.begin().await?;
         let gone = retention::remove_messages(&mut tx, before_ms, MESSAGES_AT_ONCE).await?;
+        let sealed = entries::expire(&mut tx, before_ms, MESSAGES_AT_ONCE).await?;
         tx.commit().await?;
         removed += gone;
-        if gone == 0 {
+        if gone + sealed == 0 {
             break;
         }
     }

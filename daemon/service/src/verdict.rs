@@ -4,31 +4,56 @@ use connect_core::inbound::{self, Candidate, Opened, Reader};
 use connect_core::message::Payload;
 use connect_core::refusal::Refusal;
 use connect_proto::ids::{MessageId, UserId};
-use connect_proto::sign::{Purpose, verify};
-use connect_proto::{codec, wire};
+use connect_proto::wire;
 use connect_store::codes::StateReason;
 use connect_store::row::MAX_INTEGER;
 
-use crate::senders::Senders;
+use crate::senders::{RETIRED_KEY_MS, Senders};
 use crate::unlocked::Unlocked;
+use crate::updates;
 
 /// What an envelope turned out to be.
 pub(crate) enum Verdict {
-    Message(Opened),
+    Message(Box<Opened>),
     /// The relay gave one of our own messages up (D21).
     Bounce {
         message_id: MessageId,
         recipient: UserId,
         reason: StateReason,
     },
-    /// The relay hints that a contact's keys changed; the directory has been asked already (D10).
+    /// It is good, and from someone whom the account does not want to hear of.
+    Blocked {
+        is_typing: bool,
+    },
+    /// Of a patient case: judged within the transaction, since the key may come in the same page (D163); by its keys
+    /// as they stood when it came.
+    Case {
+        at_ms: u64,
+    },
+    /// The relay's word on a contact's key, which has been followed already (D10).
     Update,
     Refused(Refusal),
 }
 
 pub(crate) fn judge(unlocked: &Unlocked, envelope: &wire::Envelope, senders: &Senders) -> Verdict {
+    let now_ms = unlocked.clock.now_ms();
+    match judge_as_of(unlocked, envelope, senders, now_ms) {
+        Verdict::Message(opened) if senders.is_blocked(&opened.sender) => Verdict::Blocked {
+            is_typing: matches!(opened.payload, Payload::Typing(_)),
+        },
+        verdict => verdict,
+    }
+}
+
+/// By the keys as they stood at that time.
+pub(crate) fn judge_as_of(
+    unlocked: &Unlocked,
+    envelope: &wire::Envelope,
+    senders: &Senders,
+    now_ms: u64,
+) -> Verdict {
     if let Some(update) = &envelope.contact_update {
-        return match verified_update(unlocked, update) {
+        return match updates::verified(unlocked, update) {
             Some(_) => Verdict::Update,
             None => Verdict::Refused(Refusal::BadContactUpdate),
         };
@@ -36,8 +61,11 @@ pub(crate) fn judge(unlocked: &Unlocked, envelope: &wire::Envelope, senders: &Se
     if let Some(bounce) = &envelope.bounce {
         return judge_bounce(bounce);
     }
-    match open(unlocked, envelope, senders) {
-        Ok(opened) => Verdict::Message(opened),
+    if envelope.case_sealed.is_some() {
+        return Verdict::Case { at_ms: now_ms };
+    }
+    match open(unlocked, envelope, senders, now_ms) {
+        Ok(opened) => Verdict::Message(Box::new(opened)),
         Err(refusal) => Verdict::Refused(refusal),
     }
 }
@@ -62,12 +90,18 @@ fn open(
     unlocked: &Unlocked,
     envelope: &wire::Envelope,
     senders: &Senders,
+    now_ms: u64,
 ) -> Result<Opened, Refusal> {
     let header = inbound::read_header(envelope, unlocked.user_id())?;
     if header.timestamp_ms > MAX_INTEGER {
         return Err(Refusal::MalformedEnvelope);
     }
-    let keys = senders.keys_to_try(unlocked, &header.sender);
+    let me = unlocked.me();
+    // What is not for any key of ours is told from what its sender could not have sealed.
+    let (mine, retired_ms) = me
+        .box_for(header.recipient_key_id)
+        .unwrap_or((me.boxed(), None));
+    let keys = senders.keys_to_try(mine, &header.sender, now_ms);
     let candidates: Vec<Candidate<'_>> = keys
         .iter()
         .map(|(key, shared, standing)| Candidate {
@@ -76,17 +110,24 @@ fn open(
             standing: *standing,
         })
         .collect();
-    let me = Reader {
+    let reader = Reader {
         user_id: unlocked.user_id(),
-        box_key: &unlocked.account.box_key,
+        box_key: &mine.public,
     };
-    let opened = inbound::open(&header, me, &candidates)?;
+    let mut opened = inbound::open(&header, reader, &candidates)?;
+    // Whoever has a key of ours can write to us in anyone's name under it: old ones speak no longer than others' (D24).
+    if let Some(retired_ms) = retired_ms {
+        if now_ms.saturating_sub(retired_ms) > RETIRED_KEY_MS {
+            return Err(Refusal::RetiredKeyExpired);
+        }
+        opened.retired_key = true;
+    }
     if opened.sequence > MAX_INTEGER {
         return Err(Refusal::MalformedInner);
     }
-    // No roster is known that would name its members (D17): anyone could write into it.
-    if opened.group_id.is_some() {
-        return Err(Refusal::UnsupportedEnvelope);
+    // Whose group it is shows within the transaction: a roster may come in the same page.
+    if opened.group_id.is_none() && matches!(opened.payload, Payload::GroupControl(_)) {
+        return Err(Refusal::MisplacedRoster);
     }
     if !is_by_its_author(&opened) {
         return Err(Refusal::MalformedPayload);
@@ -100,18 +141,4 @@ fn is_by_its_author(opened: &Opened) -> bool {
         Payload::Edit { target, .. } | Payload::Delete { target } => target.sender == opened.sender,
         _ => true,
     }
-}
-
-/// Whom a contact update is about, where the relay's operator signed it.
-pub(crate) fn verified_update(unlocked: &Unlocked, update: &wire::ContactUpdate) -> Option<UserId> {
-    let key = &unlocked.account.operations_key;
-    verify(
-        Purpose::ContactUpdate,
-        &update.statement,
-        &update.signature,
-        key,
-    )
-    .ok()?;
-    let statement: wire::ContactUpdateStatement = codec::decode(&update.statement).ok()?;
-    statement.user_id.parse().ok()
 }

@@ -19,6 +19,7 @@ pub struct Account {
     pub attested: bool,
     pub box_key: BoxPublicKey,
     pub sign_key: SignPublicKey,
+    /// Of the bundle that this installation enrolled with: others before it were another installation's.
     pub bundle_revision: u64,
     pub relay_url: String,
     pub relay_pins: Vec<String>,

@@ -3,6 +3,7 @@
 use connect_proto::ids::{MessageId, UserId};
 use sqlx::Row as _;
 
+use crate::attachments;
 use crate::conversations::ConversationRow;
 use crate::database::{Store, Tx};
 use crate::error::StoreError;
@@ -87,6 +88,7 @@ pub async fn apply(
                 .bind(message.0)
                 .execute(tx.connection())
                 .await?;
+            attachments::withdraw(tx, message).await?;
             Ok(Amended::Deleted)
         }
     }

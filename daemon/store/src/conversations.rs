@@ -46,7 +46,7 @@ pub struct ConversationRow(pub(crate) i64);
 #[derive(Clone, PartialEq, Eq)]
 pub struct Listed {
     pub conversation: Conversation,
-    /// The contact's display name; empty where there is none.
+    /// The contact's display name, the group's name or the case's title; empty where there is none.
     pub title: String,
     /// The row of the newest message.
     pub last_message: i64,
@@ -90,7 +90,7 @@ pub async fn find_in(
     find_with(tx.connection(), conversation).await
 }
 
-async fn find_with(
+pub(crate) async fn find_with(
     executor: impl SqliteExecutor<'_>,
     conversation: &Conversation,
 ) -> Result<Option<ConversationRow>, StoreError> {
@@ -122,6 +122,15 @@ pub async fn next_sequence(
         ConversationRow(row.try_get("id")?),
         uint(&row, "last_sequence")?,
     ))
+}
+
+/// What a row stands for.
+pub async fn find_named(tx: &mut Tx, row: ConversationRow) -> Result<Conversation, StoreError> {
+    let row = sqlx::query("SELECT kind, peer FROM conversations WHERE id = ?")
+        .bind(row.0)
+        .fetch_one(tx.connection())
+        .await?;
+    read(&row)
 }
 
 /// A message that was unread until now.
@@ -185,8 +194,9 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Listed>, StoreError> {
     let rows = sqlx::query(
-        "SELECT c.kind, c.peer, c.last_message, c.unread, coalesce(k.display_name, '') AS title
+        "SELECT c.kind, c.peer, c.last_message, c.unread, coalesce(k.display_name, g.name, p.title, '') AS title
          FROM conversations c LEFT JOIN contacts k ON c.kind = 'user' AND k.user_id = c.peer
+             LEFT JOIN groups g ON g.conversation = c.id LEFT JOIN cases p ON p.conversation = c.id
          WHERE c.last_message < ? ORDER BY c.last_message DESC LIMIT ?",
     )
     .bind(before.unwrap_or(i64::MAX))

@@ -20,8 +20,8 @@ use crate::error::{StoreError, left_no_mark};
 use crate::sqlcipher::key_connection;
 use crate::{memory, recovery};
 
-/// One of them may be busy with the whole file (`integrity`).
-const READERS: u32 = 3;
+/// Three of them may be busy for long (`integrity`, `snapshot`, `reading`).
+const READERS: u32 = 5;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// After the key: WAL with a full sync at every commit (D19, D20), deleted content overwritten, nothing outside the file.

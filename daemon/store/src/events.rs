@@ -1,10 +1,10 @@
 //! The event log: rows with a strictly rising id, written in the transaction that caused them.
 
-use connect_proto::ids::MessageId;
+use connect_proto::ids::{AttachmentId, MessageId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 
-use crate::codes::{ConversationKind, EventKind, RecipientState, StateReason};
+use crate::codes::{ConversationKind, EventKind, GroupChange, RecipientState, StateReason};
 use crate::conversations::{self, Conversation, ConversationRow};
 use crate::database::{Store, Tx};
 use crate::error::StoreError;
@@ -24,6 +24,9 @@ pub struct NewEvent<'a> {
     pub reason: Option<&'static str>,
     /// The range that it tells of.
     pub range: Option<(u64, u64)>,
+    pub attachment_id: Option<AttachmentId>,
+    /// Of the field that it tells of.
+    pub name: Option<&'a str>,
 }
 
 impl NewEvent<'_> {
@@ -37,6 +40,8 @@ impl NewEvent<'_> {
             state: None,
             reason: None,
             range: None,
+            attachment_id: None,
+            name: None,
         }
     }
 }
@@ -52,6 +57,8 @@ pub struct Event {
     pub state: Option<RecipientState>,
     pub reason: Option<String>,
     pub range: Option<(u64, u64)>,
+    pub attachment_id: Option<AttachmentId>,
+    pub name: Option<String>,
 }
 
 impl Event {
@@ -60,13 +67,19 @@ impl Event {
             .as_deref()
             .and_then(|word| StateReason::read(word).ok())
     }
+
+    pub fn group_change(&self) -> Option<GroupChange> {
+        let word = self.reason.as_deref()?;
+        GroupChange::read(word).ok()
+    }
 }
 
 /// Returns the event's id.
 pub async fn append(tx: &mut Tx, event: &NewEvent<'_>) -> Result<u64, StoreError> {
     let done = sqlx::query(
-        "INSERT INTO events (at_ms, kind, conversation, user_id, message_id, state, reason, first, last)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO events (at_ms, kind, conversation, user_id, message_id, state, reason, first, last,
+             attachment_id, name)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(int(event.at_ms))
     .bind(event.kind.word())
@@ -77,6 +90,8 @@ pub async fn append(tx: &mut Tx, event: &NewEvent<'_>) -> Result<u64, StoreError
     .bind(event.reason)
     .bind(event.range.map(|(first, _)| int(first)))
     .bind(event.range.map(|(_, last)| int(last)))
+    .bind(event.attachment_id.map(AttachmentId::to_vec))
+    .bind(event.name)
     .execute(tx.connection())
     .await?;
     Ok(done.last_insert_rowid().unsigned_abs())
@@ -86,7 +101,7 @@ pub async fn append(tx: &mut Tx, event: &NewEvent<'_>) -> Result<u64, StoreError
 pub async fn list(store: &Store, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
     let rows = sqlx::query(
         "SELECT e.event_id, e.at_ms, e.kind AS event_kind, e.user_id, e.message_id, e.state, e.reason, e.first, e.last,
-             c.kind, c.peer
+             e.attachment_id, e.name, c.kind, c.peer
          FROM events e LEFT JOIN conversations c ON c.id = e.conversation
          WHERE e.event_id > ? ORDER BY e.event_id LIMIT ?",
     )
@@ -106,7 +121,7 @@ pub async fn list_of(
 ) -> Result<Vec<Event>, StoreError> {
     let mut query = QueryBuilder::<Sqlite>::new(
         "SELECT e.event_id, e.at_ms, e.kind AS event_kind, e.user_id, e.message_id, e.state, e.reason, e.first, e.last,
-             c.kind, c.peer
+             e.attachment_id, e.name, c.kind, c.peer
          FROM events e LEFT JOIN conversations c ON c.id = e.conversation WHERE e.event_id > ",
     );
     query.push_bind(int(after)).push(" AND e.kind IN (");
@@ -168,5 +183,7 @@ fn read(row: &SqliteRow) -> Result<Event, StoreError> {
             .transpose()?,
         reason: optional_text(row, "reason")?.map(str::to_owned),
         range: optional_uint(row, "first")?.zip(optional_uint(row, "last")?),
+        attachment_id: optional_bytes(row, "attachment_id")?.map(AttachmentId::from_bytes),
+        name: optional_text(row, "name")?.map(str::to_owned),
     })
 }

@@ -57,7 +57,7 @@ fn damaged(complaints: usize) -> Integrity {
 }
 
 /// A lock does not wait for the end of a long look.
-async fn interrupt_when_closed(
+pub(crate) async fn interrupt_when_closed(
     store: &Store,
     reader: &mut SqliteConnection,
 ) -> Result<(), StoreError> {

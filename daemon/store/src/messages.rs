@@ -6,6 +6,7 @@ use connect_proto::ids::{MessageId, UserId};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
+use crate::attachments::{self, Attached};
 use crate::conversations::{self, Conversation, ConversationRow};
 use crate::database::Store;
 use crate::error::StoreError;
@@ -31,6 +32,10 @@ pub struct Message {
     pub edited_ms: Option<u64>,
     /// When its author deleted it; then there is no text.
     pub deleted_ms: Option<u64>,
+    /// Something went with it, whether or not it is still there.
+    pub has_attachment: bool,
+    /// What goes with it; none once it is deleted.
+    pub attachment: Option<Attached>,
     /// Empty for a message that came in.
     pub recipients: Vec<Recipient>,
 }
@@ -59,7 +64,7 @@ pub async fn find(store: &Store, message_id: MessageId) -> Result<Option<Message
     .fetch_optional(store.reader())
     .await?;
     match row {
-        Some(row) => Ok(Some(with_recipients(store, read(&row)?).await?)),
+        Some(row) => Ok(Some(with_all(store, &row).await?)),
         None => Ok(None),
     }
 }
@@ -73,7 +78,7 @@ pub async fn find_by_row(store: &Store, row: MessageRow) -> Result<Option<Messag
     .fetch_optional(store.reader())
     .await?;
     match row {
-        Some(row) => Ok(Some(with_recipients(store, read(&row)?).await?)),
+        Some(row) => Ok(Some(with_all(store, &row).await?)),
         None => Ok(None),
     }
 }
@@ -137,6 +142,7 @@ pub async fn list(
         page.reverse();
     }
     add_recipients(store, &mut page).await?;
+    add_attachments(store, &mut page).await?;
     Ok(page)
 }
 
@@ -155,13 +161,24 @@ async fn add_recipients(store: &Store, page: &mut [Message]) -> Result<(), Store
     Ok(())
 }
 
-async fn with_recipients(store: &Store, mut message: Message) -> Result<Message, StoreError> {
+/// As `add_recipients`, and nothing where there are only texts.
+async fn add_attachments(store: &Store, page: &mut [Message]) -> Result<(), StoreError> {
+    for message in page.iter_mut().filter(|message| message.has_attachment) {
+        message.attachment = attachments::find_attached(store.reader(), message.row).await?;
+    }
+    Ok(())
+}
+
+async fn with_all(store: &Store, row: &SqliteRow) -> Result<Message, StoreError> {
+    let mut message = [read(row)?];
+    add_attachments(store, &mut message).await?;
+    let [mut message] = message;
     let found = recipients::list_of_all(store, &[message.row.0]).await?;
     message.recipients = found.into_iter().map(|(_, recipient)| recipient).collect();
     Ok(message)
 }
 
-fn read(row: &SqliteRow) -> Result<Message, StoreError> {
+pub(crate) fn read(row: &SqliteRow) -> Result<Message, StoreError> {
     Ok(Message {
         row: MessageRow(row.try_get("id")?),
         conversation: conversations::read(row)?,
@@ -176,6 +193,8 @@ fn read(row: &SqliteRow) -> Result<Message, StoreError> {
         client_ref: optional_text(row, "client_ref")?.map(str::to_owned),
         edited_ms: optional_uint(row, "edited_ms")?,
         deleted_ms: optional_uint(row, "deleted_ms")?,
+        has_attachment: row.try_get("has_attachment")?,
+        attachment: None,
         recipients: Vec::new(),
     })
 }

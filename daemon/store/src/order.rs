@@ -1,8 +1,8 @@
 //! The order of what comes in, by sender's installation and conversation: how far it has come, and what is missing (D13).
 
 use connect_proto::ids::{InstallationId, MessageId, UserId};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteExecutor};
 
 use crate::conversations::{self, Conversation, ConversationRow};
 use crate::database::{Store, Tx};
@@ -168,14 +168,21 @@ pub async fn count_missing_in(
     store: &Store,
     conversation: &Conversation,
 ) -> Result<u64, StoreError> {
-    let Some(row) = conversations::find(store, conversation).await? else {
-        return Ok(0);
-    };
+    match conversations::find(store, conversation).await? {
+        Some(row) => count_missing_of(store.reader(), row).await,
+        None => Ok(0),
+    }
+}
+
+pub(crate) async fn count_missing_of(
+    executor: impl SqliteExecutor<'_>,
+    conversation: ConversationRow,
+) -> Result<u64, StoreError> {
     let row = sqlx::query(
         "SELECT coalesce(sum(last - first + 1), 0) AS missing FROM gaps WHERE conversation = ?",
     )
-    .bind(row.0)
-    .fetch_one(store.reader())
+    .bind(conversation.0)
+    .fetch_one(executor)
     .await?;
     uint(&row, "missing")
 }

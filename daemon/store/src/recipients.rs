@@ -1,8 +1,8 @@
 //! To whom a message of ours went, or is to go, and how far it has come (D20).
 
 use connect_proto::ids::{MessageId, UserId};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteExecutor};
 
 use crate::codes::{RecipientState, StateReason};
 use crate::conversations::ConversationRow;
@@ -92,6 +92,13 @@ pub(crate) async fn list_of_all(
     store: &Store,
     messages: &[i64],
 ) -> Result<Vec<(i64, Recipient)>, StoreError> {
+    list_of_all_with(store.reader(), messages).await
+}
+
+pub(crate) async fn list_of_all_with(
+    executor: impl SqliteExecutor<'_>,
+    messages: &[i64],
+) -> Result<Vec<(i64, Recipient)>, StoreError> {
     if messages.is_empty() {
         return Ok(Vec::new());
     }
@@ -100,7 +107,7 @@ pub(crate) async fn list_of_all(
         "SELECT r.* FROM json_each(?) AS j JOIN recipients r ON r.message = j.value ORDER BY r.message, r.user_id",
     )
     .bind(list)
-    .fetch_all(store.reader())
+    .fetch_all(executor)
     .await?;
     rows.iter()
         .map(|row| Ok((row.try_get("message")?, read(row)?)))

@@ -141,7 +141,9 @@ async fn read_tail(
         .await?;
         for row in &rows {
             let Some(id) = row.try_get("id")? else {
-                let indexed = row.try_get("indexed_up_to")?;
+                // The index may have come further since the first of these was read.
+                let indexed: i64 = row.try_get("indexed_up_to")?;
+                let indexed = indexed.min(before.saturating_sub(1));
                 return Ok(Tail::Read { indexed });
             };
             before = id;

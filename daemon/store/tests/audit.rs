@@ -1,13 +1,9 @@
 //! The chain of the audit log, whatever becomes of the transactions that lengthen it.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-#[expect(dead_code, reason = "no test needs all of it")]
-mod support;
-
+use crate::support::fresh;
 use connect_core::secret::PseudonymKey;
 use connect_store::audit::{self, Deed, Tally};
 use connect_store::database::Store;
-use support::fresh;
 
 const ONCE: Tally = Tally {
     first_ms: 1,

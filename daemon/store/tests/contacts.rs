@@ -1,11 +1,10 @@
 //! A contact's keys are kept with the digits that two people compare.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use connect_core::fingerprint::Fingerprint;
 use connect_core::secret::DatabaseKey;
 use connect_proto::keys::{BoxPublicKey, SignPublicKey};
-use connect_store::codes::{KeyState, Trust};
-use connect_store::contacts::{self, Contact, ContactKey};
+use connect_store::codes::{Contradiction, KeyDecision, KeyState, Trust};
+use connect_store::contacts::{self, Contact, ContactKey, Decision, Stated, Which};
 use connect_store::database::Store;
 
 fn key(revision: u64) -> ContactKey {
@@ -17,6 +16,11 @@ fn key(revision: u64) -> ContactKey {
         digest: [seed; 32],
         state: KeyState::Active,
         changed_ms: 1,
+        countersigned: revision == 2,
+        decision: (revision == 1).then_some(Decision {
+            what: KeyDecision::Compared,
+            at_ms: 7,
+        }),
         fingerprint: None,
     }
 }
@@ -37,15 +41,26 @@ async fn every_key_is_stored_with_its_fingerprint() {
         trust: Trust::Seen,
         update_revision: 0,
         added_ms: 1,
+        removed: false,
+        blocked: false,
+        contradiction: Some((Contradiction::Forked, 3)),
+        stated: Some(Stated {
+            digest: [9; 32],
+            state: KeyState::Compromised,
+            at_ms: 4,
+        }),
         keys: vec![key(1)],
     };
     for revision in 1..=2 {
         let mut tx = store.begin().await.unwrap();
-        contacts::put(&mut tx, &bob).await.unwrap();
+        contacts::put(&mut tx, None, &bob).await.unwrap();
         tx.commit().await.unwrap();
         bob = contacts::find(&store, &bob.user_id).await.unwrap().unwrap();
-        let listed = contacts::list(&store, None, 10).await.unwrap();
+        let listed = contacts::list(&store, Which::All, None, 10).await.unwrap();
         assert!(listed == [bob.clone()]);
+        let twice = [bob.user_id.clone(), bob.user_id.clone()];
+        let found = contacts::find_many(&store, &twice).await.unwrap();
+        assert!(found.into_values().eq([bob.clone()]));
         let newest = &bob.keys[0];
         assert_eq!(newest.revision, revision);
         let digits = Fingerprint::of(&newest.box_key, &newest.sign_key, &bob.user_id);

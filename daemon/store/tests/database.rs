@@ -1,13 +1,11 @@
 //! The database as a whole: encrypted at rest, opened by its own key alone, nothing half done.
 
-#[expect(dead_code, reason = "no test needs all of it")]
-mod support;
-
+use crate::support::{fresh, id, key, receive, with};
+use connect_proto::ids::CaseId;
+use connect_store::database::{Store, Tx};
 use connect_store::error::StoreError;
+use connect_store::quarantine::Most;
 use connect_store::{messages, quarantine};
-use support::{fresh, id, key, receive, with};
-
-use connect_store::database::Store;
 
 const TEXT: &str = "potassium-canary-3.1";
 
@@ -64,11 +62,58 @@ async fn the_same_refused_envelope_is_kept_once() {
         message_id: &[1; 16],
         envelope: b"bytes",
         stored_ms: 1,
+        case_id: None,
     };
     let mut tx = store.begin().await.unwrap();
     assert!(quarantine::add(&mut tx, &refused).await.unwrap());
     assert!(!quarantine::add(&mut tx, &refused).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(quarantine::count(&store).await.unwrap(), 1);
+    store.close().await;
+}
+
+/// Whoever has much waiting keeps nobody else's from being looked at, and neither does another case.
+#[tokio::test]
+async fn what_waits_in_a_case_is_listed_by_turns() {
+    let (_dir, store) = fresh().await;
+    let of = |n| CaseId::from_bytes([n; 16]);
+    let mut tx = store.begin().await.unwrap();
+    let waiting = [
+        ("mallory", 1, 10),
+        ("mallory", 1, 11),
+        ("mallory", 1, 12),
+        ("nina", 1, 20),
+        ("mallory", 2, 5),
+        ("nina", 1, 21),
+    ];
+    for (sender, case, stored_ms) in waiting {
+        let refused = quarantine::Refused {
+            reason: "unknown_epoch",
+            sender,
+            message_id: &[1; 16],
+            envelope: &[case, u8::try_from(stored_ms).unwrap()],
+            stored_ms,
+            case_id: Some(of(case)),
+        };
+        assert!(quarantine::add(&mut tx, &refused).await.unwrap());
+    }
+    let most = Most {
+        of_a_sender: 2,
+        in_all: 3,
+    };
+    let list = async |tx: &mut Tx, reasons: &[&str]| -> Vec<u64> {
+        let found = quarantine::list_waiting(tx, of(1), reasons, most).await;
+        found.unwrap().iter().map(|(.., at_ms)| *at_ms).collect()
+    };
+    let reasons = ["unknown_case", "unknown_epoch"];
+    assert_eq!(list(&mut tx, &reasons).await, [10, 20, 11]);
+    assert!(list(&mut tx, &["cannot_open"]).await.is_empty());
+    let found = quarantine::list_waiting(&mut tx, of(1), &reasons, most).await;
+    let digest = found.unwrap()[0].0;
+    quarantine::set_reason(&mut tx, &digest, "bad_signature")
+        .await
+        .unwrap();
+    assert_eq!(list(&mut tx, &reasons).await, [11, 20, 12]);
+    drop(tx);
     store.close().await;
 }

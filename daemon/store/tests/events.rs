@@ -1,11 +1,8 @@
 //! The event log.
 
-#[expect(dead_code, reason = "no test needs all of it")]
-mod support;
-
+use crate::support::fresh;
 use connect_store::codes::EventKind;
 use connect_store::events::{self, NewEvent};
-use support::fresh;
 
 #[tokio::test]
 async fn events_rise_even_after_the_newest_has_expired() {

@@ -1,7 +1,6 @@
 //! What came in: once, in its sender's order, amended by its author alone.
 
-mod support;
-
+use crate::support::{fresh, id, new, receive, send, user, with};
 use connect_proto::ids::InstallationId;
 use connect_store::amendments::{self, Amended, Amendment};
 use connect_store::conversations::{self, Conversation};
@@ -9,7 +8,6 @@ use connect_store::events;
 use connect_store::messages::{self, From};
 use connect_store::order::{self, Gap, Mark, Patience, Stream};
 use connect_store::received::{self, Stored};
-use support::{fresh, id, new, receive, send, user, with};
 
 #[tokio::test]
 async fn the_first_message_under_an_id_stays() {

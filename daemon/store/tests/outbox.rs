@@ -1,20 +1,48 @@
 //! What goes out: in order, once, and held where somebody has to decide.
 
-#[expect(dead_code, reason = "no test needs all of it")]
-mod support;
-
+use crate::support::{fresh, id, new, send, user, with};
+use connect_proto::ids::{GroupId, InstallationId};
+use connect_proto::keys::{BoxPublicKey, SignPublicKey};
+use connect_store::account::{self, Account};
 use connect_store::client_refs;
 use connect_store::codes::{RecipientState, StateReason};
 use connect_store::conversations::{self, Conversation};
+use connect_store::lanes::{self, Lane};
 use connect_store::messages::{self, From};
 use connect_store::outbox::{self, Freight};
-use connect_store::outgoing::Control;
+use connect_store::outgoing::{Control, Numbered, Outgoing, Recipients, To};
 use connect_store::received::{self, Stored};
 use connect_store::recipients::{self, Recipient};
-use connect_store::{drafts, events, outgoing};
-use support::{fresh, id, send, user, with};
+use connect_store::{drafts, events, outgoing, parting, restored};
 
 const LONGEST: u64 = 300_000;
+
+/// Of the installation that everything here is of.
+fn numbered(sequence: u64) -> Numbered {
+    Numbered {
+        installation_id: InstallationId::from_bytes([1; 8]),
+        sequence,
+    }
+}
+
+fn me() -> Account {
+    Account {
+        user_id: user("me"),
+        installation_id: InstallationId::from_bytes([1; 8]),
+        display_name: String::new(),
+        profession: String::new(),
+        organisation: String::new(),
+        attested: false,
+        box_key: BoxPublicKey::from_trusted([1; 32]),
+        sign_key: SignPublicKey::from_trusted([1; 32]),
+        bundle_revision: 1,
+        relay_url: String::new(),
+        relay_pins: Vec::new(),
+        relay_ca_pem: None,
+        operations_key: SignPublicKey::from_trusted([1; 32]),
+        enrolled_ms: 0,
+    }
+}
 
 #[tokio::test]
 async fn a_message_waits_for_the_earlier_one_of_its_conversation() {
@@ -86,7 +114,7 @@ async fn what_is_held_waits_and_goes_out_sealed_anew() {
     let bob = with(&mut tx, "bob").await;
     let first = send(&mut tx, bob, 1, Ok(b"old key")).await;
     let second = send(&mut tx, bob, 2, Err(StateReason::KeyChanged)).await;
-    let held = outbox::hold_all(&mut tx, bob, StateReason::KeyChanged).await;
+    let held = outbox::hold_all(&mut tx, Lane::of_all(bob), StateReason::KeyChanged).await;
     let held: Vec<_> = held.unwrap().iter().map(|sent| sent.row).collect();
     assert_eq!(held, [first], "the second one was held already");
     assert_eq!(outbox::count(&mut tx).await.unwrap(), (2, 2));
@@ -99,7 +127,9 @@ async fn what_is_held_waits_and_goes_out_sealed_anew() {
     );
 
     let mut tx = store.begin().await.unwrap();
-    let released = outbox::release_all(&mut tx, bob).await.unwrap();
+    let released = outbox::release_all(&mut tx, Lane::of_all(bob))
+        .await
+        .unwrap();
     assert_eq!(released.len(), 2);
     tx.commit().await.unwrap();
     let due = outbox::find_due(&store, 9, LONGEST).await.unwrap().unwrap();
@@ -114,9 +144,30 @@ async fn what_is_held_waits_and_goes_out_sealed_anew() {
     assert!(due.resealed, "the relay may have it under the old key");
     let mut tx = store.begin().await.unwrap();
     assert!(
-        !outbox::withdraw(&mut tx, second).await.unwrap(),
+        outbox::withdraw(&mut tx, second).await.unwrap() == 0,
         "it is not held"
     );
+    drop(tx);
+    store.close().await;
+}
+
+/// What was ever sealed may have arrived though nobody answered, and what was restored the installation before may have sent.
+#[tokio::test]
+async fn only_what_cannot_have_gone_out_is_withdrawn() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    account::put(&mut tx, &me()).await.unwrap();
+    let bob = with(&mut tx, "bob").await;
+    let sealed = send(&mut tx, bob, 1, Ok(b"the answer was lost")).await;
+    let never = send(&mut tx, bob, 2, Err(StateReason::KeyChanged)).await;
+    let restored = send(&mut tx, bob, 3, Err(StateReason::KeyChanged)).await;
+    outbox::hold_all(&mut tx, Lane::of_all(bob), StateReason::KeyChanged)
+        .await
+        .unwrap();
+    assert_eq!(outbox::withdraw(&mut tx, sealed).await.unwrap(), 0);
+    assert_eq!(outbox::withdraw(&mut tx, never).await.unwrap(), 1);
+    restored::take_over(&mut tx, 5).await.unwrap();
+    assert_eq!(outbox::withdraw(&mut tx, restored).await.unwrap(), 0);
     drop(tx);
     store.close().await;
 }
@@ -133,7 +184,11 @@ async fn controls_are_forgotten_once_they_are_old_and_on_no_way() {
             timestamp_ms: u64::from(n),
             sequence: u64::from(n),
             payload: b"payload",
-            envelope: Ok(b"envelope"),
+            recipients: Recipients::One(To {
+                user_id: &user("bob"),
+                hold: None,
+            }),
+            envelope: Some(b"envelope"),
         };
         outgoing::add_control(&mut tx, &control).await.unwrap();
         let came =
@@ -143,10 +198,11 @@ async fn controls_are_forgotten_once_they_are_old_and_on_no_way() {
     tx.commit().await.unwrap();
     let head = outbox::find_due(&store, 0, LONGEST).await.unwrap().unwrap();
     let mut tx = store.begin().await.unwrap();
+    account::put(&mut tx, &me()).await.unwrap();
     outbox::remove(&mut tx, head.row).await.unwrap();
     assert_eq!(outgoing::forget_controls(&mut tx, 3, 9).await.unwrap(), 1);
     assert_eq!(
-        outgoing::list_range(&mut tx, bob, 1, 9, 9)
+        outgoing::list_range(&mut tx, bob, None, numbered(1), 9, 9)
             .await
             .unwrap()
             .len(),
@@ -169,24 +225,32 @@ async fn what_is_asked_for_again_is_queued_once() {
         send(&mut tx, bob, 2, Ok(b"b")).await,
     ];
     let found = outgoing::find_sequence(&mut tx, bob, &user("me"), id(2)).await;
-    assert_eq!(found.unwrap(), Some(2));
-    let range = outgoing::list_range(&mut tx, bob, 1, 9, 9).await.unwrap();
+    assert_eq!(found.unwrap(), Some(numbered(2)));
+    let range = outgoing::list_range(&mut tx, bob, None, numbered(1), 9, 9)
+        .await
+        .unwrap();
     assert_eq!(range, rows.map(Freight::Message));
+    let of_another = Numbered {
+        installation_id: InstallationId::from_bytes([2; 8]),
+        sequence: 1,
+    };
+    let range_of_another = outgoing::list_range(&mut tx, bob, None, of_another, 9, 9).await;
+    assert_eq!(range_of_another.unwrap(), []);
     assert!(
-        !outgoing::add_again(&mut tx, bob, range[0], None)
+        !outgoing::add_again(&mut tx, bob, None, range[0], None)
             .await
             .unwrap()
     );
     tx.commit().await.unwrap();
     let due = outbox::find_due(&store, 9, LONGEST).await.unwrap().unwrap();
     let mut tx = store.begin().await.unwrap();
-    let accepted = outbox::accept(&mut tx, due.row, rows[0], 7)
+    let accepted = outbox::accept(&mut tx, &due, rows[0], 7)
         .await
         .unwrap()
         .unwrap();
     assert!(accepted.event.is_some() && !accepted.was_held);
     assert!(
-        outgoing::add_again(&mut tx, bob, range[0], None)
+        outgoing::add_again(&mut tx, bob, None, range[0], None)
             .await
             .unwrap()
     );
@@ -324,5 +388,82 @@ async fn what_is_held_for_another_reason_is_told_so() {
         assert_eq!(moved, is_news, "{reason:?}");
     }
     drop(tx);
+    store.close().await;
+}
+
+/// Three read along, and one of them has to wait: alone, in a line of her own.
+#[tokio::test]
+async fn who_waits_in_a_roster_waits_alone() {
+    let (_dir, store) = fresh().await;
+    let mut tx = store.begin().await.unwrap();
+    let group = Conversation::Group(GroupId::from_bytes([7; 16]));
+    let group = conversations::ensure(&mut tx, &group).await.unwrap();
+    let (me, bob, carol, dave) = (user("me"), user("bob"), user("carol"), user("dave"));
+    let all = |waits: Option<StateReason>| {
+        [(&bob, None), (&carol, waits), (&dave, None)].map(|(user_id, hold)| To { user_id, hold })
+    };
+    let (held, ready) = (all(Some(StateReason::KeyChanged)), all(None));
+    for (n, to) in [(1, &held), (2, &ready)] {
+        let new = Outgoing {
+            message: new(group, &me, n, "text"),
+            recipients: Recipients::Several(to),
+            envelope: Some(b"for all of them"),
+            app: "app",
+            client_ref: None,
+            digest: &[n; 32],
+        };
+        outgoing::add(&mut tx, &new).await.unwrap();
+    }
+    assert_eq!(Recipients::Several(&held).count_rows(), (2, 1));
+    assert_eq!(outbox::count(&mut tx).await.unwrap(), (3, 1));
+    tx.commit().await.unwrap();
+
+    let due = outbox::find_due(&store, 0, LONGEST).await.unwrap().unwrap();
+    assert_eq!(due.recipients, Some(vec![bob.clone(), dave.clone()]));
+    let Freight::Message(first) = due.freight else {
+        panic!("{due:?}")
+    };
+    let mut tx = store.begin().await.unwrap();
+    let accepted = outbox::accept(&mut tx, &due, first, 7).await.unwrap();
+    assert!(accepted.unwrap().event.is_some());
+    let states = recipients::list(&mut tx, first).await.unwrap();
+    let states: Vec<_> = states.iter().map(|it| it.state).collect();
+    let (sent, waits) = (RecipientState::Sent, RecipientState::Held);
+    assert_eq!(states, [sent, waits, sent]);
+
+    // Her key changes while the second one is on its way: it is taken apart.
+    for row in parting::list_with(&mut tx, None, &carol).await.unwrap() {
+        parting::part(&mut tx, row, std::slice::from_ref(&carol))
+            .await
+            .unwrap();
+    }
+    let [lane] = lanes::list_of(&mut tx, &carol).await.unwrap()[..] else {
+        panic!("one line of her own")
+    };
+    let held = outbox::hold_all(&mut tx, lane, StateReason::KeyChanged).await;
+    assert_eq!(held.unwrap().len(), 1, "the first one was held before");
+    assert_eq!(outbox::count_held_in(&mut tx, lane).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    let counted = outbox::count_held(&store).await.unwrap();
+    assert_eq!(counted.get("carol"), Some(&2));
+
+    let due = outbox::find_due(&store, 0, LONGEST).await.unwrap().unwrap();
+    assert_eq!(due.recipients, Some(vec![bob, dave]));
+    assert!(due.envelope.is_none(), "it is sealed anew, without her");
+    let mut tx = store.begin().await.unwrap();
+    outbox::remove(&mut tx, due.row).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(
+        outbox::find_due(&store, 0, LONGEST)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let mut tx = store.begin().await.unwrap();
+    outbox::release_all(&mut tx, lane).await.unwrap();
+    tx.commit().await.unwrap();
+    let due = outbox::find_due(&store, 0, LONGEST).await.unwrap().unwrap();
+    assert_eq!(due.freight, Freight::Message(first));
+    assert_eq!(due.recipients, Some(vec![carol]));
     store.close().await;
 }

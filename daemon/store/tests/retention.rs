@@ -1,5 +1,4 @@
 //! What removing old messages promises: all that belongs to them goes, and all that is told of the others stays right.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use connect_core::secret::DatabaseKey;
 use connect_proto::ids::{InstallationId, MessageId, UserId};
@@ -8,7 +7,7 @@ use connect_store::database::{Store, Tx};
 use connect_store::messages::{self, From};
 use connect_store::new::NewMessage;
 use connect_store::outbox::Freight;
-use connect_store::outgoing::{self, Outgoing};
+use connect_store::outgoing::{self, Outgoing, Recipients, To};
 use connect_store::place::Place;
 use connect_store::policy::{self, Policy};
 use connect_store::search::query::Query;
@@ -62,8 +61,11 @@ async fn send(store: &Store, to: &str, id: u8) {
     let (me, recipient) = (user("me"), user(to));
     let new = Outgoing {
         message: message(conversation, &me, id),
-        recipient: &recipient,
-        envelope: Ok(b"envelope"),
+        recipients: Recipients::One(To {
+            user_id: &recipient,
+            hold: None,
+        }),
+        envelope: Some(b"envelope"),
         app: "app",
         client_ref: Some("ref"),
         digest: &[id; 32],
@@ -193,6 +195,7 @@ async fn what_was_put_aside_goes_by_its_own_age() {
             message_id: b"",
             envelope: &envelope,
             stored_ms,
+            case_id: None,
         };
         quarantine::add(&mut tx, &refused).await.unwrap();
     }
@@ -229,6 +232,8 @@ async fn a_policy_is_as_it_was_put() {
             retention_days,
             typing: true,
             read_receipts: false,
+            download_up_to: retention_days.map(u64::from),
+            attachments_quota: 7,
         };
         let mut tx = store.begin().await.unwrap();
         policy::put(&mut tx, &settled).await.unwrap();

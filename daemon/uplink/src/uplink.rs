@@ -4,33 +4,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use connect_proto::hash::sha256;
 use connect_proto::ids::UserId;
 use connect_proto::list::{Piece, decode_list};
-use connect_proto::request::{self, Call, Caller, NONCE_LEN};
 use connect_proto::sign::SignSecretKey;
 use connect_proto::{codec, routes, wire};
 use rand_core::CryptoRngCore;
 use reqwest::{Client, Response, StatusCode, header, redirect};
+use tokio::sync::watch;
 use url::Url;
 
 use crate::address::RelayAddress;
 use crate::error::UplinkError;
-use crate::offset::{ClockOffset, Skew};
-use crate::tls::classify;
+use crate::offset::ClockOffset;
 use crate::{body, tls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// What a long poll may take beyond the time that it was asked to wait.
 const POLL_GRACE: Duration = Duration::from_secs(15);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// The long poll has one, and chunks go side by side.
+const IDLE_CONNECTIONS: usize = 8;
 /// An envelope list's own framing comes on top of what it carries.
 const MAX_LIST: usize = routes::MAX_RECEIVE_BYTES + (64 << 10);
-const MAX_ENTRIES: usize = 4 << 20;
+pub(crate) const MAX_ENTRIES: usize = 4 << 20;
 /// No relay keeps the daemon waiting for longer than this, nor hurries it below a second.
 const LONGEST_RETRY_S: u64 = 300;
-const BUILD_NUMBER: u32 = 1;
 
 /// Who signs.
 #[derive(Debug, Clone, Copy)]
@@ -67,14 +66,15 @@ pub enum SendOutcome {
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Uplink(Arc<Inner>);
+pub struct Uplink(pub(crate) Arc<Inner>);
 
-struct Inner {
-    client: Client,
-    base: Url,
-    authority: String,
-    client_type: String,
-    offset: ClockOffset,
+pub(crate) struct Inner {
+    pub(crate) client: Client,
+    pub(crate) base: Url,
+    pub(crate) authority: String,
+    pub(crate) client_type: String,
+    pub(crate) offset: ClockOffset,
+    pub(crate) dismissal: watch::Sender<Option<Arc<wire::ContactUpdate>>>,
 }
 
 impl std::fmt::Debug for Uplink {
@@ -93,7 +93,7 @@ impl Uplink {
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(2)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .tcp_nodelay(true)
             .build()
             .map_err(|_| UplinkError::Setup)?;
@@ -103,12 +103,18 @@ impl Uplink {
             authority: address.authority.clone(),
             client_type: format!("connectd/{}", std::env::consts::OS),
             offset: ClockOffset::default(),
+            dismissal: watch::Sender::default(),
         })))
     }
 
     /// The relay's clock minus ours, where it matters (D30).
     pub fn clock_offset_ms(&self) -> i64 {
         self.0.offset.ms()
+    }
+
+    /// What the relay said, beside a refusal, of the key that a call was signed with. It is not checked here.
+    pub fn dismissals(&self) -> watch::Receiver<Option<Arc<wire::ContactUpdate>>> {
+        self.0.dismissal.subscribe()
     }
 
     pub async fn enroll(
@@ -120,7 +126,7 @@ impl Uplink {
     ) -> Result<EnrollOutcome, UplinkError> {
         let body = Bytes::from(codec::encode(request));
         let response = self
-            .call(credentials, now_ms, rng, routes::ENROLL, body, CALL_TIMEOUT)
+            .post(credentials, now_ms, rng, routes::ENROLL, body, CALL_TIMEOUT)
             .await?;
         let status = response.status();
         match status {
@@ -154,7 +160,7 @@ impl Uplink {
             };
             let body = Bytes::from(codec::encode(&request));
             let response = self
-                .call(credentials, now_ms, rng, routes::LOOKUP, body, CALL_TIMEOUT)
+                .post(credentials, now_ms, rng, routes::LOOKUP, body, CALL_TIMEOUT)
                 .await?;
             let answer: wire::DirectoryEntries = decoded(response, MAX_ENTRIES).await?;
             entries.extend(answer.entries);
@@ -172,7 +178,7 @@ impl Uplink {
     ) -> Result<SendOutcome, UplinkError> {
         let body = Bytes::copy_from_slice(envelope);
         let response = self
-            .call(credentials, now_ms, rng, routes::SEND, body, CALL_TIMEOUT)
+            .post(credentials, now_ms, rng, routes::SEND, body, CALL_TIMEOUT)
             .await?;
         Ok(match response.status() {
             StatusCode::NO_CONTENT => SendOutcome::Accepted,
@@ -206,7 +212,7 @@ impl Uplink {
         let body = Bytes::from(codec::encode(ack));
         let limit = Duration::from_millis(ack.wait_ms.into()) + POLL_GRACE;
         let response = self
-            .call(credentials, now_ms, rng, routes::RECEIVE, body, limit)
+            .post(credentials, now_ms, rng, routes::RECEIVE, body, limit)
             .await?;
         let list = answered(response, MAX_LIST).await?;
         let pieces = decode_list(list).map_err(|_| UplinkError::BadAnswer)?;
@@ -215,88 +221,12 @@ impl Uplink {
         }
         Ok(pieces)
     }
-
-    /// Signs and posts; once more with the relay's time where ours was the reason to refuse.
-    async fn call(
-        &self,
-        credentials: Credentials<'_>,
-        now_ms: u64,
-        rng: &mut impl CryptoRngCore,
-        path: &'static str,
-        body: Bytes,
-        limit: Duration,
-    ) -> Result<Response, UplinkError> {
-        let signature = self.sign(credentials, now_ms, rng, path, &body);
-        let response = self
-            .post(credentials.user_id, &signature, path, body.clone(), limit)
-            .await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        let date = response.headers().get(header::DATE);
-        let date = date.and_then(|date| date.to_str().ok()).unwrap_or_default();
-        match self.0.offset.follow(date, now_ms) {
-            Skew::None => Ok(response),
-            Skew::TooFar => Err(UplinkError::ClockSkew),
-            Skew::Followed => {
-                let signature = self.sign(credentials, now_ms, rng, path, &body);
-                self.post(credentials.user_id, &signature, path, body, limit)
-                    .await
-            }
-        }
-    }
-
-    fn sign(
-        &self,
-        credentials: Credentials<'_>,
-        now_ms: u64,
-        rng: &mut impl CryptoRngCore,
-        path: &str,
-        body: &[u8],
-    ) -> String {
-        let mut nonce = [0; NONCE_LEN];
-        rng.fill_bytes(&mut nonce);
-        let call = Call {
-            method: routes::METHOD_POST,
-            authority: &self.0.authority,
-            path,
-            body_sha256: &sha256(body),
-        };
-        let caller = Caller {
-            user_id: credentials.user_id,
-            timestamp_ms: self.0.offset.apply(now_ms),
-            nonce,
-            client_type: &self.0.client_type,
-            build_number: BUILD_NUMBER,
-        };
-        request::sign(call, caller, credentials.sign_key)
-    }
-
-    async fn post(
-        &self,
-        user_id: &UserId,
-        signature: &str,
-        path: &str,
-        body: Bytes,
-        limit: Duration,
-    ) -> Result<Response, UplinkError> {
-        let mut url = self.0.base.clone();
-        url.set_path(path);
-        self.0
-            .client
-            .post(url)
-            .header(routes::HEADER_USER, user_id.as_str())
-            .header(routes::HEADER_SIGNATURE, signature)
-            .header(header::CONTENT_TYPE, routes::CONTENT_TYPE)
-            .timeout(limit)
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| classify(&error))
-    }
 }
 
-async fn decoded<M: codec::Wire>(response: Response, max: usize) -> Result<M, UplinkError> {
+pub(crate) async fn decoded<M: codec::Wire>(
+    response: Response,
+    max: usize,
+) -> Result<M, UplinkError> {
     let body = answered(response, max).await?;
     codec::decode(&body).map_err(|_| UplinkError::BadAnswer)
 }
@@ -316,12 +246,12 @@ fn chain_on(is_entry: bool, answer: &[u8]) -> EnrollOutcome {
     entry.map_or(EnrollOutcome::AlreadyEnrolled, EnrollOutcome::ChainOn)
 }
 
-fn is_protobuf(response: &Response) -> bool {
+pub(crate) fn is_protobuf(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind == routes::CONTENT_TYPE)
 }
 
-fn refused(response: &Response) -> UplinkError {
+pub(crate) fn refused(response: &Response) -> UplinkError {
     match response.status() {
         StatusCode::UNAUTHORIZED => UplinkError::Unauthorized,
         StatusCode::TOO_MANY_REQUESTS => UplinkError::RateLimited {
@@ -336,7 +266,7 @@ fn refused(response: &Response) -> UplinkError {
 }
 
 /// The header counts in seconds.
-fn retry_after_ms(response: &Response) -> Option<u64> {
+pub(crate) fn retry_after_ms(response: &Response) -> Option<u64> {
     let value = response.headers().get(header::RETRY_AFTER)?;
     let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
     Some(seconds.clamp(1, LONGEST_RETRY_S) * 1000)

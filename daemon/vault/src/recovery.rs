@@ -21,6 +21,12 @@ impl RecoveryKey {
         Self(key)
     }
 
+    /// For whoever hands it on and needs it later.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self::from_bytes(&self.0)
+    }
+
     /// HKDF-SHA256, the owner in its label: the box of another account does not open.
     pub(crate) fn unlock_key(&self, owner: &UserId) -> UnlockKey {
         let mut label = b"connect/recovery/v1\0".to_vec();

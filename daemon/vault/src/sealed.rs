@@ -8,16 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::cost::KdfCost;
 use crate::keystore::{KeystoreKind, SecretId};
 
-/// A sealed file is about 1 KiB; nothing longer than this is read.
-pub const MAX_BYTES: usize = 8 << 10;
+/// A sealed file is about 1 KiB, and a few hundred bytes more for each retired key; nothing longer than this is read.
+pub const MAX_BYTES: usize = 64 << 10;
+/// How many retired keys are kept: past these, the oldest goes.
+pub const MAX_RETIRED: usize = 64;
 pub(crate) const SALT_LEN: usize = 16;
-const VERSION: u32 = 1;
+/// As every file was before keys could be rotated, and is until they are.
+const FIRST_VERSION: u32 = 1;
+/// It may hold retired keys, and those of a rotation that has begun.
+const VERSION: u32 = 2;
 const TAG_LEN: usize = 16;
-const MASTER_LEN: usize = NONCE_LEN + TAG_LEN + 32;
+pub(crate) const MASTER_LEN: usize = NONCE_LEN + TAG_LEN + 32;
 
 /// The bytes are not a sealed file, or not as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a sealed file of version {VERSION}, or damaged")]
+#[error("not a sealed file of version {FIRST_VERSION} or {VERSION}, or damaged")]
 pub struct Malformed;
 
 /// What is readable without any key; every field is bound into the unlock key.
@@ -63,7 +68,7 @@ pub struct Sealed {
     pub(crate) master: Vec<u8>,
     /// The master key under the recovery key, where the account has one.
     pub(crate) recovery: Option<Vec<u8>>,
-    /// The keys under the master key.
+    /// The keys under the master key, or under the local-file key that is among them.
     pub(crate) wrapped: Wrapped,
 }
 
@@ -78,6 +83,44 @@ pub(crate) struct Wrapped {
     pub(crate) database: Vec<u8>,
     #[serde(with = "hex::serde")]
     pub(crate) local_file: Vec<u8>,
+    /// Newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) retired: Vec<Retired>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) next: Option<Next>,
+}
+
+/// A Box Key that was in force once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Retired(#[serde(with = "hex::serde")] pub(crate) Vec<u8>);
+
+/// What a rotation is going to put in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Next {
+    #[serde(rename = "box", with = "hex::serde")]
+    pub(crate) boxing: Vec<u8>,
+    #[serde(rename = "sign", with = "hex::serde")]
+    pub(crate) signing: Vec<u8>,
+}
+
+impl Wrapped {
+    /// A file without what is new in a later version is written as before: an older daemon opens it.
+    fn version(&self) -> u32 {
+        if self.retired.is_empty() && self.next.is_none() {
+            FIRST_VERSION
+        } else {
+            VERSION
+        }
+    }
+
+    /// What a rotation left, for the checksum.
+    fn of_rotations(&self) -> impl Iterator<Item = &Vec<u8>> {
+        let retired = self.retired.iter().map(|retired| &retired.0);
+        let next = self.next.iter();
+        retired.chain(next.flat_map(|next| [&next.boxing, &next.signing]))
+    }
 }
 
 /// As it lies on the disk.
@@ -135,7 +178,7 @@ impl Sealed {
             salt,
         } = &self.header;
         let file = File {
-            version: VERSION,
+            version: self.wrapped.version(),
             keystore: keystore.name().to_owned(),
             keystore_secret_id: secret_id.as_ref().map(SecretId::to_string),
             owner: owner.as_str().to_owned(),
@@ -164,6 +207,7 @@ impl Sealed {
         ]
         .into_iter()
         .chain(&self.recovery)
+        .chain(self.wrapped.of_rotations())
         {
             bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bytes.extend_from_slice(part);
@@ -191,7 +235,8 @@ impl TryFrom<File> for Sealed {
         };
         let has_secret = header.secret_id.is_some();
         let needs_secret = header.keystore.has_secret();
-        if file.version != VERSION
+        if file.version != file.keys.version()
+            || file.keys.retired.len() > MAX_RETIRED
             || file.master_key.len() != MASTER_LEN
             || file
                 .recovery

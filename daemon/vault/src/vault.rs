@@ -3,7 +3,9 @@
 //! Every call blocks: on the disk, and on Argon2 for a good third of a second. Async callers use `spawn_blocking`.
 
 mod ledger;
+pub mod portable;
 mod recover;
+mod rotate;
 mod sealing;
 
 use std::io;
@@ -22,7 +24,7 @@ use crate::pin;
 use crate::recovery::RecoveryKey;
 use crate::sealed::{self, Sealed};
 use ledger::Ledger;
-use sealing::{CannotUnseal, Opened, SealUnder};
+use sealing::{CannotUnseal, SealUnder};
 
 pub use crate::cost::KdfCost;
 pub use crate::error::{ChangePinError, RecoverError, UnlockError, VaultError};
@@ -124,7 +126,7 @@ impl Vault {
     pub fn unlock(&self, pin: &str, now: &AttemptTime) -> Result<Keys, UnlockError> {
         let _turn = take_turn();
         let (sealed, secret) = self.sealed_and_secret()?;
-        Ok(self.evaluate(&sealed, &secret, pin, now)?.keys)
+        self.evaluate(&sealed, &secret, pin, now)
     }
 
     /// What an attempt made now would meet. Asked once after a reboot, it also starts a running wait again.
@@ -199,7 +201,7 @@ impl Vault {
         secret: &KeystoreSecret,
         pin: &str,
         now: &AttemptTime,
-    ) -> Result<Opened, UnlockError> {
+    ) -> Result<Keys, UnlockError> {
         let before = self.ledger.read(now)?;
         if let Some(refused) = refused(before.standing(now)) {
             return Err(refused);

@@ -4,7 +4,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 
 use connect_relay::clock::Clock;
-use connect_relay::relay::{Relay, RelayConfig, StartError, start};
+use connect_relay::lock::LockError;
+use connect_relay::operator::listener::ListenError;
+use connect_relay::relay::{ChunkError, Relay, RelayConfig, StartError, start};
 use connect_relay::settings::Settings;
 use sysexits::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -74,10 +76,21 @@ fn announce(relay: &Relay) -> std::io::Result<()> {
 
 fn failure(error: &StartError) -> Failure {
     let code = match error {
-        StartError::AlreadyRunning(_) | StartError::Listen(..) => ExitCode::Unavailable,
-        StartError::Settings(_) | StartError::Identity(_) | StartError::Tls(_) => ExitCode::Config,
-        StartError::Lock(..) => ExitCode::CantCreat,
-        StartError::Store(_) => ExitCode::IoErr,
+        StartError::Lock(LockError::Taken(_))
+        | StartError::Listen(..)
+        | StartError::Operators(ListenError::Taken(_) | ListenError::Address(..)) => {
+            ExitCode::Unavailable
+        }
+
+        StartError::Operators(_)
+        | StartError::Settings(_)
+        | StartError::Identity(_)
+        | StartError::Tls(_)
+        | StartError::Chunks(ChunkError::Setting(_) | ChunkError::File(..)) => ExitCode::Config,
+        StartError::Chunks(ChunkError::Directory(..)) | StartError::Lock(LockError::File(..)) => {
+            ExitCode::CantCreat
+        }
+        StartError::Chunks(_) | StartError::Store(_) => ExitCode::IoErr,
     };
     Failure::new(code, error)
 }

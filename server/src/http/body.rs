@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use connect_proto::routes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt as _;
@@ -29,6 +30,15 @@ impl Bodies {
     pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
     }
+
+    pub(super) fn hold(&self, bytes: usize) -> Result<Held, Refusal> {
+        let mut held = Held {
+            bodies: self.clone(),
+            room: None,
+        };
+        held.grow(bytes)?;
+        Ok(held)
+    }
 }
 
 impl Held {
@@ -46,24 +56,50 @@ impl Held {
     }
 }
 
+/// How a body is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    bodies: &'a Bodies,
+    within: Duration,
+    max_bytes: usize,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn call(app: &'a App, max_bytes: usize) -> Self {
+        Self {
+            bodies: &app.bodies,
+            within: Duration::from_secs(app.limits.body_seconds),
+            max_bytes,
+        }
+    }
+
+    pub(super) fn chunk(app: &'a App) -> Self {
+        Self {
+            bodies: &app.transfers.room,
+            within: app.transfers.within,
+            max_bytes: routes::CHUNK_CIPHERTEXT,
+        }
+    }
+}
+
 /// The whole body. What says that it is too long is refused unread.
 pub(super) async fn read(
-    app: &App,
+    reading: Reading<'_>,
     headers: &HeaderMap,
     body: Body,
-    max_bytes: usize,
 ) -> Result<(Bytes, Held), Refusal> {
+    let Reading {
+        bodies,
+        within,
+        max_bytes,
+    } = reading;
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > max_bytes) {
         return Err(Refusal::TooLarge);
     }
-    let within = Duration::from_secs(app.limits.body_seconds);
-    let held = Held {
-        bodies: app.bodies.clone(),
-        room: None,
-    };
+    let held = bodies.hold(0)?;
     timeout(within, collect(body, max_bytes, held))
         .await
         .map_err(|_| Refusal::TooSlow)?

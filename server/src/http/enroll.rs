@@ -8,6 +8,7 @@ use connect_proto::bundle::{self, Bundle};
 use connect_proto::enrollment::EnrollmentCode;
 use connect_proto::{codec, routes, wire};
 
+use super::body::Reading;
 use super::{App, authenticate, body, protobuf};
 use crate::check;
 use crate::refusal::{Refusal, Wrong};
@@ -30,16 +31,16 @@ pub(super) async fn handle(
         signed: request.bundle.ok_or(Wrong::Bundle)?,
         profile,
         replace: request.replace_existing_installation,
-        now_ms: app.clock.now_ms(),
-        audience: app.limits.contact_update_audience,
-        secret: Arc::clone(&app.secret),
+        news: app.news(),
     };
     match app.store.change(None, enroll).await? {
         Enrollment::Enrolled(entry) => Ok(protobuf(codec::encode(&response(&app, entry)))),
         Enrollment::CodeRefused => Err(Refusal::CodeRefused),
         Enrollment::AlreadyEnrolled => Err(Refusal::AlreadyEnrolled),
-        Enrollment::WrongChain(entry) => Err(Refusal::WrongChain(Box::new(response(&app, entry)))),
-        Enrollment::WrongPreviousSignature => Err(Wrong::Bundle.into()),
+        Enrollment::WrongChain(entry) => {
+            Err(Refusal::WrongChain(codec::encode(&response(&app, entry))))
+        }
+        Enrollment::WrongPreviousSignature | Enrollment::KeyUsedBefore => Err(Wrong::Bundle.into()),
     }
 }
 
@@ -48,14 +49,15 @@ async fn admit(app: &App, request: Request) -> Result<(wire::EnrollRequest, Bund
     let (parts, body) = request.into_parts();
     let (user_id, claim) = authenticate::claim(&parts.headers, app.clock.now_ms())?;
     app.throttle.admit_enrollment(&user_id)?;
-    let (body, _held) = body::read(app, &parts.headers, body, routes::MAX_CALL_BYTES).await?;
+    let reading = Reading::call(app, routes::MAX_CALL_BYTES);
+    let (body, _held) = body::read(reading, &parts.headers, body).await?;
     let request: wire::EnrollRequest = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
     let bundle = request.bundle.as_ref().ok_or(Wrong::Bundle)?;
     let bundle = bundle::open(bundle).map_err(|_| Wrong::Bundle)?;
     if bundle.user_id != user_id {
         return Err(Refusal::Unauthenticated);
     }
-    authenticate::verify(app, &parts, claim, &bundle.sign_key)?.check_body(&body)?;
+    authenticate::verify(app, &parts, &claim, &bundle.sign_key)?.check_body(&body)?;
     Ok((request, bundle))
 }
 

@@ -28,6 +28,7 @@ pub(super) async fn handle(
     match delivered {
         Delivery::Stored => Ok(StatusCode::NO_CONTENT),
         Delivery::UnknownRecipient => Err(Refusal::UnknownRecipient),
+        Delivery::RecipientWithoutKey => Err(Refusal::RecipientWithoutKey),
         Delivery::Conflict => Err(Refusal::MessageConflict),
         Delivery::MailboxFull => Err(Refusal::MailboxFull),
     }

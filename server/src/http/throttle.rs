@@ -19,6 +19,11 @@ pub(crate) struct Throttle {
     requests: DefaultKeyedRateLimiter<UserId>,
     enrollments: DefaultKeyedRateLimiter<UserId>,
     all_enrollments: DefaultDirectRateLimiter,
+    searches: DefaultKeyedRateLimiter<UserId>,
+    searches_by_day: DefaultKeyedRateLimiter<UserId>,
+    rotations_by_day: DefaultKeyedRateLimiter<UserId>,
+    attachments: DefaultKeyedRateLimiter<UserId>,
+    orders: DefaultDirectRateLimiter,
 }
 
 impl Throttle {
@@ -31,6 +36,11 @@ impl Throttle {
             requests: RateLimiter::keyed(requests),
             enrollments: RateLimiter::keyed(minute(limits.enrollments_per_minute)),
             all_enrollments: RateLimiter::direct(minute(limits.enrollments_per_minute_in_all)),
+            searches: RateLimiter::keyed(minute(limits.searches_per_minute)),
+            searches_by_day: RateLimiter::keyed(daily(limits.searches_per_day)),
+            rotations_by_day: RateLimiter::keyed(daily(limits.rotations_per_day)),
+            attachments: RateLimiter::keyed(minute(limits.attachments_per_minute)),
+            orders: RateLimiter::direct(minute(limits.operator_orders_per_minute)),
         }
     }
 
@@ -45,9 +55,37 @@ impl Throttle {
             .map_err(|not_until| self.slow_down(&not_until))
     }
 
+    pub(super) fn admit_search(&self, user: &UserId) -> Result<(), Refusal> {
+        self.check(&self.searches, user)?;
+        self.check(&self.searches_by_day, user)
+    }
+
+    /// Everybody is told of it.
+    pub(super) fn admit_rotation(&self, user: &UserId) -> Result<(), Refusal> {
+        self.check(&self.rotations_by_day, user)
+    }
+
+    pub(super) fn admit_attachment(&self, user: &UserId) -> Result<(), Refusal> {
+        self.check(&self.attachments, user)
+    }
+
+    /// An operator's order: whoever guesses must not fill the log.
+    pub(crate) fn admit_order(&self) -> Result<(), Refusal> {
+        self.orders
+            .check()
+            .map_err(|not_until| self.slow_down(&not_until))
+    }
+
     /// Forgets who has been quiet: names, known or not, must not pile up.
     pub(crate) fn sweep(&self) {
-        for limiter in [&self.requests, &self.enrollments] {
+        for limiter in [
+            &self.requests,
+            &self.enrollments,
+            &self.searches,
+            &self.searches_by_day,
+            &self.rotations_by_day,
+            &self.attachments,
+        ] {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -78,6 +116,14 @@ impl Throttle {
                 .max(1),
         }
     }
+}
+
+/// So many at once, and again one by one over a day.
+fn daily(times: NonZeroU32) -> Quota {
+    let one = Duration::from_hours(24) / times.get();
+    Quota::with_period(one)
+        .unwrap_or(Quota::per_second(times))
+        .allow_burst(times)
 }
 
 impl std::fmt::Debug for Throttle {

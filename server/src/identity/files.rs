@@ -12,13 +12,16 @@ use super::InitError;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
 pub(super) fn create_dir(path: &Path) -> Result<(), InitError> {
+    create_private_dir(path).map_err(|error| InitError::File(path.to_owned(), error))
+}
+
+/// With those above it that are missing; a new one is its owner's alone.
+pub(crate) fn create_private_dir(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     builder.mode(0o700);
-    builder
-        .create(path)
-        .map_err(|error| InitError::File(path.to_owned(), error))
+    builder.create(path)
 }
 
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, InitError> {

@@ -14,7 +14,7 @@ use crate::secret::RelaySecret;
 use crate::settings::{self, Settings};
 
 pub(crate) use certificate::read_leaf;
-pub(crate) use files::create_private;
+pub(crate) use files::{create_private, create_private_dir};
 
 pub(crate) const CERTIFICATE: &str = "tls.crt";
 pub(crate) const KEY: &str = "tls.key";

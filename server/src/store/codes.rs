@@ -64,6 +64,18 @@ pub(super) async fn mark_used(
     Ok(())
 }
 
+/// Those that this user has not used yet are good for nothing any more.
+pub(super) async fn withdraw(
+    connection: &mut SqliteConnection,
+    user: &UserId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM codes WHERE user_id = ? AND used_for IS NULL")
+        .bind(user.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// A day after its expiry nobody repeats an enrollment any more.
 pub(super) async fn purge(
     connection: &mut SqliteConnection,

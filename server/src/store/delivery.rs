@@ -38,6 +38,8 @@ pub(crate) enum Delivery {
     /// For those who had it already, nothing was done.
     Stored,
     UnknownRecipient,
+    /// A recipient's key was revoked, and no other one took its place.
+    RecipientWithoutKey,
     /// The same message id with other bytes.
     Conflict,
     MailboxFull,

@@ -1,31 +1,49 @@
-//! The key directory (§2.1.2, §5.3): profiles and bundles, old ones included.
+//! The key directory (§2.1.2, §5.3): profiles and bundles, old ones included; of deleted users it says nothing.
 
 use connect_proto::ids::UserId;
-use connect_proto::wire;
+use connect_proto::{routes, wire};
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteExecutor};
 
+use super::writer::Tx;
 use super::{signed, unsigned};
-use crate::limits::MAX_PUBLISHED_KEYS;
 
 /// The entries of those who are known, each with its newest keys first.
 pub(crate) async fn entries(
     executor: impl SqliteExecutor<'_>,
     users: &[UserId],
 ) -> Result<Vec<wire::DirectoryEntry>, sqlx::Error> {
+    find(executor, users, false).await
+}
+
+/// What a bundle of this user must follow on.
+pub(crate) async fn entry_even_if_deleted(
+    tx: &mut Tx,
+    user: &UserId,
+) -> Result<Option<wire::DirectoryEntry>, sqlx::Error> {
+    let mut entries = find(&mut tx.connection, std::slice::from_ref(user), true).await?;
+    Ok(entries.pop())
+}
+
+async fn find(
+    executor: impl SqliteExecutor<'_>,
+    users: &[UserId],
+    deleted_too: bool,
+) -> Result<Vec<wire::DirectoryEntry>, sqlx::Error> {
     let asked: Vec<_> = users.iter().map(UserId::as_str).collect();
     let rows = sqlx::query(
         "SELECT u.user_id, u.display_name, u.profession, u.organisation, u.attested,
                 b.revision, b.state, b.changed_ms, b.bundle, b.signature, b.previous_signature
          FROM json_each(?) j
-         JOIN users u ON u.user_id = j.value AND u.state = 0
+         JOIN users u ON u.user_id = j.value AND (u.state <> 1 OR ?)
          JOIN bundles b ON b.user = u.id
               AND b.revision > (SELECT max(revision) FROM bundles WHERE user = u.id) - ?
          ORDER BY j.key, b.revision DESC",
     )
     .bind(json!(asked).to_string())
-    .bind(signed(MAX_PUBLISHED_KEYS))
+    .bind(deleted_too)
+    .bind(signed(routes::MAX_PUBLISHED_KEYS as u64))
     .fetch_all(executor)
     .await?;
     let mut entries: Vec<wire::DirectoryEntry> = Vec::new();

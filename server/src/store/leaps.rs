@@ -18,7 +18,7 @@ const ENVELOPE_LEAP_MS: u64 = DAY_MS;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
     pub(super) nonces: bool,
-    /// Envelopes, and the memory of those that were delivered.
+    /// Envelopes, the memory of those that were delivered, and attachments.
     pub(super) envelopes: bool,
 }
 

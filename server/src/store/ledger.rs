@@ -25,10 +25,11 @@ struct Mailbox {
     ephemerals: u64,
 }
 
-/// `user, next_seq, messages, bytes, ephemerals, digest of what was accepted before`.
+/// `user, whether it has an active key, next_seq, messages, bytes, ephemerals, digest of what was accepted before`.
 type Found = (
     usize,
     Option<i64>,
+    i64,
     Option<u64>,
     Option<u64>,
     Option<u64>,
@@ -49,10 +50,17 @@ type Letter = (
     u64,
 );
 
+/// Who gets a parcel.
+#[derive(Debug, Clone, Copy)]
+struct Addressee {
+    user: UserNumber,
+    has_key: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// By parcel, in the order in which the ledger was opened for them; none where the recipient is unknown.
-    recipients: VecDeque<Option<UserNumber>>,
+    recipients: VecDeque<Option<Addressee>>,
     mailboxes: HashMap<UserNumber, Mailbox>,
     accepted: HashMap<Tag, Tag>,
     /// Of the letters.
@@ -75,9 +83,9 @@ impl Ledger {
         let tags: Vec<u8> = parcels.clone().flat_map(|parcel| parcel.tag).collect();
         let found: String = sqlx::query_scalar(
             "SELECT json_group_array(json_array(
-                 j.key, m.user, m.next_seq, m.messages, m.bytes, m.ephemerals, hex(d.digest)))
+                 j.key, m.user, u.state IS 0, m.next_seq, m.messages, m.bytes, m.ephemerals, hex(d.digest)))
              FROM json_each(?) j
-             LEFT JOIN users u ON u.user_id = j.value AND u.state = 0
+             LEFT JOIN users u ON u.user_id = j.value AND u.state <> 1
              LEFT JOIN mailboxes m ON m.user = u.id
              LEFT JOIN dedup d ON d.tag = substr(?, j.key * 16 + 1, 16)",
         )
@@ -95,9 +103,12 @@ impl Ledger {
     }
 
     fn note(&mut self, row: Found, parcel: &Parcel) -> Result<(), sqlx::Error> {
-        let (_, user, next_seq, messages, bytes, ephemerals, digest) = row;
+        let (_, user, has_key, next_seq, messages, bytes, ephemerals, digest) = row;
         let user = user.map(UserNumber);
-        self.recipients.push_back(user);
+        self.recipients.push_back(user.map(|user| Addressee {
+            user,
+            has_key: has_key != 0,
+        }));
         if let (Some(user), Some(next_seq)) = (user, next_seq) {
             self.mailboxes.entry(user).or_insert(Mailbox {
                 next_seq,
@@ -123,10 +134,10 @@ impl Ledger {
     ) -> Result<Delivery, sqlx::Error> {
         let recipients: Vec<_> = self.recipients.drain(..deliver.parcels.len()).collect();
         let mut missing = Vec::with_capacity(recipients.len());
-        let (mut conflict, mut full) = (false, false);
+        let (mut conflict, mut keyless, mut full) = (false, false, false);
         for (recipient, parcel) in recipients.into_iter().zip(&deliver.parcels) {
-            let found = recipient.and_then(|user| Some((user, self.mailboxes.get(&user)?)));
-            let Some((user, mailbox)) = found else {
+            let found = recipient.and_then(|to| Some((to, self.mailboxes.get(&to.user)?)));
+            let Some((Addressee { user, has_key }, mailbox)) = found else {
                 return Ok(Delivery::UnknownRecipient);
             };
             match self.accepted.get(&parcel.tag) {
@@ -135,11 +146,15 @@ impl Ledger {
                 Some(_) => conflict |= self.waits(tx, user, deliver, parcel).await?,
                 None => {}
             }
+            keyless |= !has_key;
             full |= !mailbox.has_room(deliver, parcel);
             missing.push((user, parcel));
         }
         if conflict {
             return Ok(Delivery::Conflict);
+        }
+        if keyless {
+            return Ok(Delivery::RecipientWithoutKey);
         }
         if full {
             return Ok(Delivery::MailboxFull);

@@ -84,9 +84,9 @@ pub(super) async fn put_own(
     sqlx::query(
         "INSERT INTO mailbox (slot, message_id, arrived_ms, size, envelope)
          SELECT (m.user << 40) | m.next_seq, ?, ?, ?, ? FROM mailboxes m JOIN users u ON u.id = m.user
-         WHERE m.user = ? AND u.state = 0;
+         WHERE m.user = ? AND u.state <> 1;
          UPDATE mailboxes SET next_seq = next_seq + 1, messages = messages + 1, bytes = bytes + ?
-         WHERE user = (SELECT id FROM users WHERE id = ? AND state = 0)",
+         WHERE user = (SELECT id FROM users WHERE id = ? AND state <> 1)",
     )
     .bind(message_id.as_bytes().as_slice())
     .bind(signed(now_ms))

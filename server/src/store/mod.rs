@@ -2,17 +2,34 @@
 //!
 //! All writes go through one connection and its group commit (`writer`); reads go to a small pool beside it.
 
+pub(crate) mod accounts;
+pub(crate) mod attachments;
+mod bounce;
+pub(crate) mod chain;
+pub(crate) mod chunks;
 pub(crate) mod codes;
+pub(crate) mod deletion;
 pub(crate) mod delivery;
 pub(crate) mod directory;
 pub(crate) mod enrollment;
 pub(crate) mod expiry;
+pub(crate) mod figures;
+pub(crate) mod inspection;
 pub(crate) mod keys;
 mod leaps;
 mod ledger;
+pub(crate) mod log;
 pub(crate) mod mailbox;
+pub(crate) mod news;
 pub(crate) mod nonces;
+pub(crate) mod operators;
 mod pending;
+pub(crate) mod profile;
+pub(crate) mod proposals;
+pub(crate) mod revocation;
+pub(crate) mod rotation;
+pub(crate) mod search;
+pub(crate) mod withdrawal;
 pub(crate) mod writer;
 
 use std::path::Path;
@@ -78,6 +95,25 @@ impl From<&sqlx::Error> for ChangeError {
         match code.as_deref() {
             Some(SQLITE_FULL) => Self::NoRoom,
             _ => Self::Unavailable,
+        }
+    }
+}
+
+/// What has become of a user: `users.state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    Active = 0,
+    Deleted = 1,
+    /// Enrolled, and without an active key.
+    Revoked = 2,
+}
+
+impl Account {
+    fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::Active,
+            2 => Self::Revoked,
+            _ => Self::Deleted,
         }
     }
 }

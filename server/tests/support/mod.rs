@@ -2,10 +2,15 @@
 #![expect(
     dead_code,
     unreachable_pub,
-    reason = "each test file uses its part of it"
+    reason = "the tests and the bench use their parts of it"
 )]
 
+pub mod film;
+pub mod orders;
 pub mod process;
+mod user;
+
+pub use user::User;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,15 +20,19 @@ use connect_proto::hash::sha256;
 use connect_proto::ids::{InstallationId, UserId};
 use connect_proto::keys::BoxPublicKey;
 use connect_proto::request::{Call, Caller, sign};
-use connect_proto::sign::SignSecretKey;
+use connect_proto::sign::{Purpose, SignSecretKey, verify};
 use connect_proto::{codec, routes, wire};
 use connect_relay::clock::{Clock, ManualClock};
 use connect_relay::limits::Limits;
+use connect_relay::operator::client::{self, Badge, Desk, OperatorError};
+use connect_relay::operator::order::{Credential, OperatorName, Order, Role};
+use connect_relay::operator::token::Token;
+use connect_relay::operator::{Entry, Verdict};
 use connect_relay::relay::{Relay, RelayConfig, start};
 use connect_relay::{identity, operator};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
@@ -50,6 +59,8 @@ impl World {
             requests_per_second: unthrottled,
             request_burst: unthrottled,
             enrollments_per_minute: unthrottled,
+            searches_per_minute: unthrottled,
+            searches_per_day: unthrottled,
             ..Limits::default()
         })
         .await
@@ -57,6 +68,14 @@ impl World {
 
     pub async fn with(limits: Limits) -> Self {
         Self::on(tempfile::tempdir().unwrap(), limits).await
+    }
+
+    /// With further lines in its `relay.toml`.
+    pub async fn configured(lines: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = format!("hosts = [\"relay.test\"]\n{lines}\n");
+        std::fs::write(dir.path().join("relay.toml"), settings).unwrap();
+        Self::on(dir, Limits::default()).await
     }
 
     pub async fn on(dir: TempDir, limits: Limits) -> Self {
@@ -109,6 +128,15 @@ impl World {
         }
     }
 
+    /// What a contact update says, once its signature was found good.
+    pub fn statement(&self, update: &wire::ContactUpdate) -> wire::ContactUpdateStatement {
+        let seed = std::fs::read(self.dir.path().join("operations.key")).unwrap();
+        let key = SignSecretKey::from_seed(&seed.try_into().unwrap()).public_key();
+        let (statement, signature) = (&update.statement, &update.signature);
+        verify(Purpose::ContactUpdate, statement, signature, &key).unwrap();
+        codec::decode(statement).unwrap()
+    }
+
     pub fn authority(&self) -> String {
         routes::authority("localhost", self.relay.local_addr().port())
     }
@@ -120,10 +148,66 @@ impl World {
             .unwrap()
     }
 
+    /// Gives an order as the host, or under a credential's name.
+    pub async fn order(
+        &self,
+        badge: Option<&Badge>,
+        order: Order,
+    ) -> Result<client::Answer, OperatorError> {
+        let desk = Desk::open(self.dir.path()).unwrap();
+        desk.give(&order, badge, &self.clock).await
+    }
+
+    /// The word with which an order is refused.
+    pub async fn refusal(&self, badge: Option<&Badge>, order: Order) -> String {
+        match self.order(badge, order).await {
+            Err(OperatorError::Refused(refused)) => refused.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A new credential.
+    pub async fn operator(&mut self, name: &str, may: &[Role]) -> Badge {
+        let token = Token::generate(&mut self.rng);
+        let name: OperatorName = name.parse().unwrap();
+        let order = Order::AddOperator {
+            name: name.clone(),
+            may: may.to_vec(),
+            credential: Credential::TokenSha256(token.digest()),
+        };
+        self.order(None, order).await.unwrap();
+        Badge { name, token }
+    }
+
+    pub async fn verify_log(&self, expect: Option<&str>) -> Verdict {
+        let desk = Desk::open(self.dir.path()).unwrap();
+        desk.inspect(expect).await.unwrap()
+    }
+
+    /// All entries of the operators' log.
+    pub async fn log(&self) -> Vec<Entry> {
+        let answer = self.order(None, Order::Audit { after: 0 }).await.unwrap();
+        let entries = answer.result["entries"].as_array().unwrap();
+        let entry = |written: &serde_json::Value| {
+            serde_json::from_str(written["entry"].as_str().unwrap()).unwrap()
+        };
+        entries.iter().map(entry).collect()
+    }
+
     /// A user who has enrolled.
     pub async fn user(&mut self, name: &str) -> User {
         let mut user = User::new(name, 1);
         user.code = self.code(name).await;
+        let answer = user.enroll(self).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.word());
+        user
+    }
+
+    /// The same user on another machine, in the place of what was there.
+    pub async fn reinstalled(&mut self, before: &User, seed: u8) -> User {
+        let mut user = before.successor(seed);
+        user.code = self.code(before.id.as_str()).await;
+        user.replace = true;
         let answer = user.enroll(self).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.word());
         user
@@ -161,6 +245,38 @@ impl World {
         self.post(self.signed(user, path, body)).await
     }
 
+    /// A call with any method, signed as it should be.
+    pub async fn ask(&self, user: &User, method: Method, path: &str, body: &[u8]) -> Answer {
+        let signed = self.signed_with(user, &method, path, body);
+        self.ask_with(method, signed).await
+    }
+
+    pub fn signed_with(&self, user: &User, method: &Method, path: &str, body: &[u8]) -> Signed {
+        let call = Call {
+            method: method.as_str(),
+            authority: &self.authority(),
+            path,
+            body_sha256: &sha256(body),
+        };
+        Signed {
+            user: user.id.to_string(),
+            path: path.to_owned(),
+            signature: user.sign(call, self.clock.now_ms(), nonce()),
+            body: body.to_vec(),
+        }
+    }
+
+    pub async fn ask_with(&self, method: Method, signed: Signed) -> Answer {
+        let url = format!("https://{}{}", self.authority(), signed.path);
+        let request = self
+            .http
+            .request(method, url)
+            .header(routes::HEADER_USER, signed.user)
+            .header(routes::HEADER_SIGNATURE, signed.signature)
+            .body(signed.body);
+        Answer::read(request.send().await.unwrap()).await
+    }
+
     pub async fn post(&self, signed: Signed) -> Answer {
         self.post_by(&self.http, signed).await
     }
@@ -188,6 +304,10 @@ async fn started(dir: &TempDir, clock: &Clock, limits: &Limits) -> Relay {
 
 /// Trusts the relay's private CA and nothing else.
 pub fn client(dir: &TempDir, alpn: &[&[u8]]) -> reqwest::Client {
+    client_builder(dir, alpn).build().unwrap()
+}
+
+pub fn client_builder(dir: &TempDir, alpn: &[&[u8]]) -> reqwest::ClientBuilder {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(dir.path().join("ca.pem")).unwrap())
@@ -202,8 +322,6 @@ pub fn client(dir: &TempDir, alpn: &[&[u8]]) -> reqwest::Client {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
-        .build()
-        .unwrap()
 }
 
 /// A call ready to be posted, or to be tampered with first.
@@ -242,133 +360,27 @@ impl Answer {
         self.status.as_u16() == status && self.body == word.as_bytes()
     }
 
+    /// Of a lookup or a search.
+    pub fn entries(&self) -> Vec<wire::DirectoryEntry> {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.word());
+        let entries: wire::DirectoryEntries = codec::decode(&self.body).unwrap();
+        entries.entries
+    }
+
+    pub fn entry(&self) -> wire::DirectoryEntry {
+        codec::decode(&self.body).unwrap()
+    }
+
+    /// What the relay says to someone whose key is not active any more.
+    pub fn ended(&self, world: &World) -> wire::ContactUpdateStatement {
+        assert_eq!(self.status, StatusCode::UNAUTHORIZED, "{}", self.word());
+        let update: wire::ContactUpdate = codec::decode(&self.body).unwrap();
+        world.statement(&update)
+    }
+
     pub fn envelopes(&self) -> wire::EnvelopeList {
         assert_eq!(self.status, StatusCode::OK, "{}", self.word());
         codec::decode(&self.body).unwrap()
-    }
-}
-
-/// Someone with an installation.
-pub struct User {
-    pub id: UserId,
-    pub key: SignSecretKey,
-    pub bundle: Bundle,
-    /// The key of the bundle before.
-    pub previous: Option<SignSecretKey>,
-    pub code: String,
-    pub replace: bool,
-}
-
-impl User {
-    pub fn new(name: &str, seed: u8) -> Self {
-        let mut bytes = sha256(name.as_bytes());
-        bytes[0] = seed;
-        let key = SignSecretKey::from_seed(&bytes);
-        let id: UserId = name.parse().unwrap();
-        let bundle = Bundle {
-            user_id: id.clone(),
-            installation_id: InstallationId::from_bytes([seed; 8]),
-            box_key: BoxPublicKey::admit(&[[9_u8].as_slice(), &[0; 31]].concat()).unwrap(),
-            sign_key: key.public_key(),
-            created_ms: 5,
-            revision: 1,
-            previous_digest: None,
-        };
-        Self {
-            id,
-            key,
-            bundle,
-            previous: None,
-            code: String::new(),
-            replace: false,
-        }
-    }
-
-    /// A new installation of the same user, chained on this one.
-    pub fn successor(&self, seed: u8) -> Self {
-        let mut next = Self::new(self.id.as_str(), seed);
-        next.bundle.revision = self.bundle.revision + 1;
-        next.bundle.previous_digest = Some(bundle::digest(&self.signed_bundle()));
-        next
-    }
-
-    pub fn signed_bundle(&self) -> wire::SignedKeyBundle {
-        bundle::sign(&self.bundle, &self.key, self.previous.as_ref())
-    }
-
-    pub fn enrollment(&self) -> Vec<u8> {
-        codec::encode(&wire::EnrollRequest {
-            enrollment_code: self.code.clone(),
-            profile: Some(wire::Profile {
-                display_name: format!("Dr. {}", self.id),
-                ..Default::default()
-            }),
-            bundle: Some(self.signed_bundle()),
-            replace_existing_installation: self.replace,
-        })
-    }
-
-    pub async fn enroll(&self, world: &World) -> Answer {
-        world.call(self, routes::ENROLL, &self.enrollment()).await
-    }
-
-    pub fn sign(&self, call: Call<'_>, timestamp_ms: u64, nonce: [u8; 16]) -> String {
-        let caller = Caller {
-            user_id: &self.id,
-            timestamp_ms,
-            nonce,
-            client_type: "test/1",
-            build_number: 1,
-        };
-        sign(call, caller, &self.key)
-    }
-
-    /// An envelope with one box per recipient.
-    pub fn envelope(&self, message: u8, recipients: &[&str]) -> wire::Envelope {
-        let sealed = |&recipient: &&str| wire::Sealed {
-            recipient_id: recipient.to_owned(),
-            sender_key_id: vec![1; 8],
-            recipient_key_id: vec![2; 8],
-            nonce: vec![3; 24],
-            r#box: [vec![message; 512], recipient.as_bytes().to_vec()].concat(),
-        };
-        wire::Envelope {
-            message_id: vec![message; 16],
-            timestamp_ms: 1_000,
-            sender_id: self.id.to_string(),
-            sealed: recipients.iter().map(sealed).collect(),
-            ..Default::default()
-        }
-    }
-
-    pub async fn send(&self, world: &World, envelope: &wire::Envelope) -> Answer {
-        world
-            .call(self, routes::SEND, &codec::encode(envelope))
-            .await
-    }
-
-    /// Receives at once what waits, and acknowledges nothing.
-    pub async fn waiting(&self, world: &World) -> Vec<wire::Envelope> {
-        self.receive(world, &wire::Ack::default())
-            .await
-            .envelopes()
-            .envelopes
-    }
-
-    pub async fn receive(&self, world: &World, ack: &wire::Ack) -> Answer {
-        world.call(self, routes::RECEIVE, &codec::encode(ack)).await
-    }
-
-    pub async fn acknowledge(
-        &self,
-        world: &World,
-        envelopes: &[wire::Envelope],
-    ) -> Vec<wire::Envelope> {
-        let ack = wire::Ack {
-            entries: entries(envelopes),
-            ..Default::default()
-        };
-        self.receive(world, &ack).await.envelopes().envelopes
     }
 }
 

@@ -10,6 +10,7 @@ use connect_proto::routes;
 use connect_relay::clock::Clock;
 
 use super::User;
+use reqwest::Method;
 
 fn relay(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_connect-relay"));
@@ -22,6 +23,21 @@ fn relay(dir: &Path, arguments: &[&str]) -> Command {
 
 pub fn output(dir: &Path, arguments: &[&str]) -> Output {
     relay(dir, arguments).output().unwrap()
+}
+
+/// Adds a credential that may revoke; its token.
+pub fn operator(dir: &Path, name: &str) -> String {
+    let output = output(dir, &["operator", "add", name, "--may", "revoke"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// An operator's command with a token in its environment.
+pub fn acting(dir: &Path, token: &str, arguments: &[&str]) -> Output {
+    let arguments = [&["operator"][..], arguments].concat();
+    let mut command = relay(dir, &arguments);
+    command.env("CONNECT_RELAY_OPERATOR_TOKEN", token);
+    command.output().unwrap()
 }
 
 pub fn code(dir: &Path, user: &str) -> String {
@@ -106,15 +122,27 @@ pub async fn call(
     body: &[u8],
     nonce: [u8; 16],
 ) -> reqwest::Result<(u16, Vec<u8>)> {
+    ask(http, port, user, (Method::POST, path), body, nonce).await
+}
+
+/// As `call`, with any method.
+pub async fn ask(
+    http: &reqwest::Client,
+    port: u16,
+    user: &User,
+    (method, path): (Method, &str),
+    body: &[u8],
+    nonce: [u8; 16],
+) -> reqwest::Result<(u16, Vec<u8>)> {
     let authority = routes::authority("localhost", port);
     let call = Call {
-        method: "POST",
+        method: method.as_str(),
         authority: &authority,
         path,
         body_sha256: &sha256(body),
     };
     let request = http
-        .post(format!("https://{authority}{path}"))
+        .request(method.clone(), format!("https://{authority}{path}"))
         .header(routes::HEADER_USER, user.id.as_str())
         .header(
             routes::HEADER_SIGNATURE,

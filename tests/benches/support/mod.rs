@@ -95,3 +95,26 @@ pub fn row(what: &str, ours: f64, yardstick: f64, unit: &str, reach: &str) {
 pub fn note(what: &str, figure: f64, unit: &str) {
     println!("{what:<46} {figure:>7.2} {unit}");
 }
+
+/// User and system time of a process so far.
+pub fn cpu_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("its times");
+    let (_, after_name) = stat.rsplit_once(')').expect("a name");
+    let ticks: u32 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u32>().expect("a number"))
+        .sum();
+    // The kernel counts in hundredths for everybody outside of it.
+    f64::from(ticks) / 100.0
+}
+
+pub fn resident_mib(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("its size");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.trim().parse::<f64>().ok())
+        .expect("a size")
+        / 1024.0
+}

@@ -4,7 +4,11 @@ import os
 
 import connect_pb2 as pb
 
-from connect_peer import keys, messages
+from connect_peer import keys, memory, messages
+from connect_peer import relay as calls
+from connect_peer.cases import Cases
+from connect_peer.groups import Groups
+from connect_peer.inbox import Inbox
 from connect_peer.keys import Identity
 from connect_peer.refused import Refused
 
@@ -14,8 +18,9 @@ class Client:
         self.relay = relay
         self.identity = identity
         self.sequences = {}
-        self.acks = []
-        self.seen = set()
+        self.inbox = Inbox(self)
+        self.groups = Groups(self)
+        self.cases = Cases(self)
 
     def enroll(self, code, name, replace=False, box_public=None):
         profile = pb.Profile(display_name=name)
@@ -45,63 +50,43 @@ class Client:
         other = keys.fingerprint(theirs.box_public_key, theirs.sign_public_key, user_id)
         return {"own": one, "theirs": other, "digits": keys.safety_number(one, other)}
 
-    def draft(self, to, text):
-        self.sequences[to] = self.sequences.get(to, 0) + 1
+    def draft(self, conversation, **payload):
+        """Its number is the next one in the conversation (D13)."""
+        self.sequences[conversation] = self.sequences.get(conversation, 0) + 1
         return {
             "message_id": os.urandom(16),
             "timestamp_ms": self.relay.clock.now_ms(),
-            "sequence": self.sequences[to],
-            "text": text,
+            "sequence": self.sequences[conversation],
+            "payload": payload,
         }
 
-    def sealed(self, to, text, inside=None):
+    def sealed(self, to, inside=None, **payload):
         """An envelope; `inside` makes its Inner, for mischief, other than the envelope says."""
         recipient = to, self.active(to).box_public_key
-        return messages.seal(self.identity, self.draft(to, text), [recipient], inside or {})
+        return messages.seal(self.identity, self.draft(to, **payload), [recipient], inside or {})
 
-    def receive(self, wait_ms):
-        """What has come. It is acknowledged by the next receive, as in connectd (D19)."""
-        received = self.relay.receive(self.identity, self.acks, wait_ms)
-        self.acks = []
-        return [self.read(envelope) for envelope in received.envelopes]
+    def say(self, to, **payload):
+        return self.post(self.sealed(to, **payload))
 
-    def read(self, envelope):
-        self.acks.append(
-            pb.AckEntry(
-                queue_seq=envelope.queue_seq,
-                message_id=envelope.message_id,
-                timestamp_ms=envelope.timestamp_ms,
-            )
-        )
-        about = {"queue_seq": envelope.queue_seq, "message_id": envelope.message_id.hex()}
-        for kind in ("contact_update", "bounce"):
-            if envelope.HasField(kind):
-                return {**about, "kind": kind}
-        about["from"] = envelope.sender_id
-        try:
-            known = [bundle.box_public_key for _, bundle in self.bundles(envelope.sender_id)]
-            inner = messages.open_envelope(self.identity, envelope, known)
-        except Refused as refused:
-            return {**about, "kind": "refused", "reason": str(refused)}
-        about["again"] = (envelope.sender_id, envelope.message_id) in self.seen
-        self.seen.add((envelope.sender_id, envelope.message_id))
-        about |= {"kind": inner.WhichOneof("payload"), "sequence": inner.sequence, "timestamp_ms": inner.timestamp_ms}
-        if inner.HasField("text"):
-            about["text"] = inner.text.body
-        return about
+    def post(self, envelope):
+        body = envelope.SerializeToString()
+        status, _ = self.relay.post(calls.SEND, self.relay.sign(self.identity, calls.SEND, body), body)
+        return {"message_id": envelope.message_id.hex(), "timestamp_ms": envelope.timestamp_ms, "status": status}
 
     def state(self):
         return {
             "identity": self.identity.state(),
             "sequences": self.sequences,
-            "acks": [entry.SerializeToString().hex() for entry in self.acks],
-            "seen": sorted([sender, message_id.hex()] for sender, message_id in self.seen),
+            "inbox": self.inbox.state(),
+            "groups": self.groups.state(),
+            "cases": memory.of_cases(self.cases),
         }
 
     @classmethod
     def from_state(cls, relay, state):
         client = cls(relay, Identity.from_state(state["identity"]))
         client.sequences = state["sequences"]
-        client.acks = [pb.AckEntry.FromString(bytes.fromhex(entry)) for entry in state["acks"]]
-        client.seen = {(sender, bytes.fromhex(message_id)) for sender, message_id in state["seen"]}
+        client.inbox.restore(state["inbox"])
+        client.groups.restore(state["groups"])
+        memory.restore_cases(client.cases, state["cases"])
         return client

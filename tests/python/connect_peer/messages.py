@@ -59,7 +59,8 @@ def seal(sender, draft, recipients, tamper):
             group_id=envelope.group_id,
             installation_id=sender.installation_id,
             sequence=draft["sequence"],
-            text=pb.Text(body=draft["text"]),
+            roster_digest=draft.get("roster_digest", b""),
+            **draft["payload"],
         )
         for field, value in tamper.items():
             setattr(inner, field, value)

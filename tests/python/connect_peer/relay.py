@@ -15,6 +15,7 @@ ENROLL = "/api/v1/enroll"
 SEND = "/api/v1/messages/send"
 RECEIVE = "/api/v1/messages/receive"
 LOOKUP = "/api/v1/contacts/lookup"
+ATTACHMENTS = "/api/v1/attachments"
 
 
 class Relay:
@@ -26,7 +27,7 @@ class Relay:
         self.tls = ssl.create_default_context(cafile=ca)
         self.tls.minimum_version = ssl.TLSVersion.TLSv1_3
 
-    def sign(self, identity, path, body, changes=None):
+    def sign(self, identity, path, body, changes=None, method="POST"):
         """The headers of a signed request. `changes` replaces, for mischief, fields of what is signed."""
         header = pb.SignatureHeader(
             timestamp=self.clock.now_ms(),
@@ -34,7 +35,7 @@ class Relay:
             build_number=1,
             uri_path=path,
             client_type="independent/python",
-            method="POST",
+            method=method,
             authority=self.authority,
             body_sha256=hashlib.sha256(body).digest(),
             nonce=os.urandom(16),
@@ -46,21 +47,31 @@ class Relay:
         return {"x-siilo-uid": identity.user_id, "x-siilo-sig": signed, "content-type": "application/x-protobuf"}
 
     def post(self, path, headers, body):
-        """Status and body of one POST over a connection of its own."""
+        return self.exchange("POST", path, headers, body)
+
+    def exchange(self, method, path, headers, body):
+        """Status and body of one request over a connection of its own."""
         connection = http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=60)
         try:
-            connection.request("POST", path, body=body, headers={**headers, "host": self.authority})
+            connection.request(method, path, body=body, headers={**headers, "host": self.authority})
             response = connection.getresponse()
             return response.status, response.read()
         finally:
             connection.close()
 
-    def call(self, identity, path, message, answer):
-        """A well-behaved call."""
-        body = message.SerializeToString()
-        status, received = self.post(path, self.sign(identity, path, body), body)
+    def ask(self, identity, method, path, body=b""):
+        """A well-behaved request, and the body of its answer."""
+        headers = self.sign(identity, path, body, method=method)
+        if method == "PUT":
+            headers["content-type"] = "application/octet-stream"
+        status, received = self.exchange(method, path, headers, body or None)
         if status not in (200, 204):
             raise Answered(status, received)
+        return received
+
+    def call(self, identity, path, message, answer):
+        """A well-behaved call."""
+        received = self.ask(identity, "POST", path, message.SerializeToString())
         return answer.FromString(received) if answer else None
 
     def enroll(self, identity, code, profile, bundle, replace):
@@ -72,8 +83,18 @@ class Relay:
     def lookup(self, identity, user_ids):
         return self.call(identity, LOOKUP, pb.LookupRequest(user_ids=user_ids), pb.DirectoryEntries).entries
 
-    def send(self, identity, envelope):
-        self.call(identity, SEND, envelope, None)
-
     def receive(self, identity, acks, wait_ms):
         return self.call(identity, RECEIVE, pb.Ack(entries=acks, wait_ms=wait_ms, limit=100), pb.EnvelopeList)
+
+    def create_attachment(self, identity, create):
+        self.call(identity, ATTACHMENTS, create, None)
+
+    def put_chunk(self, identity, attachment_id, index, sealed):
+        self.ask(identity, "PUT", chunk_path(attachment_id, index), sealed)
+
+    def get_chunk(self, identity, attachment_id, index):
+        return self.ask(identity, "GET", chunk_path(attachment_id, index))
+
+
+def chunk_path(attachment_id, index):
+    return f"{ATTACHMENTS}/{attachment_id.hex()}/{index}"

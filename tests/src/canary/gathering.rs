@@ -1,6 +1,7 @@
 //! What a story's daemons kept secret, taken from what they leave; and whether it stands in their files.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use anyhow::Result;
@@ -80,7 +81,13 @@ async fn look_through(story: &Path) -> Result<Vec<String>> {
         if !is_state {
             continue;
         }
-        for kind in finder.search(&path)?.into_keys() {
+        let hits = match finder.search(&path) {
+            Ok(hits) => hits,
+            // A daemon that still runs has just removed it: it is not left.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error.into()),
+        };
+        for kind in hits.into_keys() {
             // The relay's directory publishes who someone is.
             if kind != Kind::Name || !name.starts_with("relay") {
                 found.push(format!("{} in {}", kind.name(), name.display()));

@@ -13,7 +13,8 @@ use super::keeper::Keeper;
 use super::ward::Ward;
 
 /// Generous: most points are passed several times in a second.
-const PATIENCE: Duration = Duration::from_mins(1);
+// Longer than a daemon may rest that was refused: only what it sends next meets the point.
+const PATIENCE: Duration = Duration::from_mins(3);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A point is passed up to so many times before it obeys.
 const MOST_PASSED: u32 = 6;
@@ -83,6 +84,6 @@ fn keeper<'w>(ward: &'w Ward, side: Side, rng: &mut ChaCha12Rng) -> &'w Keeper {
     let daemon = rng.next_u32() as usize % ward.members.len();
     match side {
         Side::Relay => &ward.relay,
-        Side::Daemon | Side::Enrollment => &ward.members[daemon].keeper,
+        Side::Daemon | Side::Enrollment | Side::Rotation => &ward.members[daemon].keeper,
     }
 }

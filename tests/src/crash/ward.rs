@@ -20,6 +20,7 @@ use super::meddler::Meddler;
 use super::programs::{DaemonProgram, RelayProgram};
 use super::wall_clock::WallClock;
 use crate::at_rest::PIN;
+use crate::relay_apart::stands_behind;
 use crate::shim;
 
 const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
@@ -130,18 +131,6 @@ impl Ward {
         let daemons = self.members.iter().map(|member| &member.keeper);
         std::iter::once(&self.relay).chain(daemons)
     }
-}
-
-/// As an administrator would tell a relay behind a port forward.
-fn stands_behind(relay_dir: &Path, address: SocketAddr) -> Result<()> {
-    let path = relay_dir.join(connect_relay::settings::FILE);
-    let settings = std::fs::read_to_string(&path)?;
-    let told = settings.replace(
-        "authorities = []",
-        &format!("authorities = [\"{address}\"]"),
-    );
-    ensure!(told != settings, "relay.toml has no authorities to replace");
-    Ok(std::fs::write(&path, told)?)
 }
 
 fn move_in(dir: &Path, user: &str, clock: WallClock) -> Member {

@@ -155,6 +155,7 @@ impl Member {
             owner_uids: Vec::new(),
             audience: Audience::User,
             session: SessionConfig::default(),
+            organisation_keys: Vec::new(),
             // Whoever looks around does not want to come back to a colleague who is locked.
             limits: Limits {
                 idle_lock_s: 0,

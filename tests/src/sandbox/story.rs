@@ -97,7 +97,11 @@ async fn wait_for_answer(house: &House, events: &mut EventStream) -> Result<Mess
 fn tell_what_the_relay_saw(relay_dir: &Path) -> Result<()> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(relay_dir)? {
-        bytes.extend(std::fs::read(entry?.path())?);
+        let entry = entry?;
+        // Beside its files lies the operators' socket.
+        if entry.file_type()?.is_file() {
+            bytes.extend(std::fs::read(entry.path())?);
+        }
     }
     let holds = |text: &str| {
         bytes

@@ -60,7 +60,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// At home in these crates, and nowhere else.
-const HOMES: [(&str, &[&str]); 35] = [
+const HOMES: [(&str, &[&str]); 41] = [
     ("prost", &["connect-proto"]),
     ("prost-build", &["connect-proto"]),
     ("protox", &["connect-proto"]),
@@ -68,6 +68,7 @@ const HOMES: [(&str, &[&str]); 35] = [
     ("curve25519-dalek", &["connect-proto"]),
     ("crypto_box", &[CORE]),
     ("crypto_secretbox", &[CORE]),
+    ("dryoc", &[CORE]),
     ("hmac", &[CORE]),
     ("subtle", &[CORE]),
     ("memsec", &[MEMORY]),
@@ -81,15 +82,20 @@ const HOMES: [(&str, &[&str]); 35] = [
     ("windows-native-keyring-store", &["connect-vault"]),
     ("sqlx", &["connect-store", RELAY]),
     ("libsqlite3-sys", &["connect-store"]),
-    ("reqwest", &["connect-uplink"]),
+    ("reqwest", &["connect-uplink", RELAY]),
     ("rustls", &["connect-uplink", RELAY]),
     ("tokio-rustls", &[RELAY]),
+    ("object_store", &[RELAY]),
     ("axum", &[RELAY]),
     ("hyper", &[RELAY]),
     ("jsonrpsee", &["connectd"]),
+    ("maud", &["connect-service"]),
     ("schemars", &["connect-api"]),
     ("interprocess", &["connect-ipc"]),
     ("clap", &["connectctl", "connectd", RELAY]),
+    ("image", &["connect-service"]),
+    ("indicatif", &["connectctl"]),
+    ("qrcode", &["connectctl"]),
     ("anyhow", &["connectctl", "connectd"]),
     ("fail", &[POINTS]),
     // Nowhere: one TLS provider, one curve library, one process-wide libcrypto.

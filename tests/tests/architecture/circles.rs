@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::sources::Source;
+use super::sources::Source;
 
 /// Module → the modules of the same crate that it names.
 pub(crate) type Modules = BTreeMap<String, BTreeSet<String>>;

@@ -1,7 +1,6 @@
 //! What Alice is told of in the meantime.
 
 use anyhow::Result;
-use connect_api::account::Enroll;
 use connect_api::examples::sample;
 use connect_api::messages::{
     Delete, Edit, EditParams, MessageParams, MessageState, TellTyping, TypingParams,
@@ -10,6 +9,7 @@ use connect_api::policy::{Set, SetParams};
 use connect_tests::world::{Person, World};
 
 use super::run::Run;
+use super::{cases, trust};
 
 /// Events are kept for 30 days.
 const LONGER_MS: u64 = 31 * 24 * 3600 * 1000;
@@ -23,13 +23,18 @@ pub(crate) async fn tell(
     amend(run, alice, bob).await?;
     world.stop_relay().await;
     run.comes(alice, "The relay does not answer").await?;
+    cases::set_at_once(run, alice, bob).await?;
     world.start_relay().await?;
     for name in [
         "The relay answers again",
         "Bob became a contact",
         "Alice's message was delivered",
         "Bob wrote",
+        "Bob was made an admin of a group",
         "Bob is writing",
+        "Alice began a case",
+        "Alice set a field of it",
+        "Bob set the field at the same time as Alice",
         "Bob gave his message another text",
         "Bob took his message back",
         "The session was locked",
@@ -38,8 +43,7 @@ pub(crate) async fn tell(
         run.comes(alice, name).await?;
     }
     expire(run, world, alice, bob).await?;
-    enroll_anew(world).await?;
-    run.comes(alice, "Bob enrolled anew").await
+    trust::change(run, world, alice, bob).await
 }
 
 /// Bob writes, and then it is other than he meant.
@@ -71,14 +75,6 @@ async fn amend(run: &mut Run, alice: &Person, bob: &Person) -> Result<()> {
     bob.client
         .call::<Delete>(MessageParams { message_id })
         .await?;
-    Ok(())
-}
-
-async fn enroll_anew(world: &World) -> Result<()> {
-    let again = world.stranger("bob-again").await?;
-    let mut enrollment = world.enrollment("bob").await?;
-    enrollment.replace_existing_installation = true;
-    again.client.call::<Enroll>(enrollment).await?;
     Ok(())
 }
 

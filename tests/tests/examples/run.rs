@@ -1,6 +1,7 @@
 //! Makes an example's call, and holds what comes against it and against the schemas.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use connect_api::events::{NOTIFICATION, SUBSCRIBE};
@@ -10,7 +11,10 @@ use connect_tests::raw::Raw;
 use connect_tests::schema::Schemas;
 use connect_tests::world::Person;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
+/// With an event that does not come.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What the host is like, and not the daemon.
 const OF_THE_HOST: &str = "host";
 
@@ -129,7 +133,9 @@ impl Run {
         let mut raw = Raw::connect(person.endpoint.path()).await?;
         raw.call(SUBSCRIBE, json!({"after": 0})).await?;
         loop {
-            let line = raw.line().await?.context("an event")?;
+            let line = timeout(PATIENCE, raw.line()).await;
+            let line = line.with_context(|| format!("{name:?} does not come"))?;
+            let line = line?.context("an event")?;
             assert_eq!(line["method"], described["name"]);
             Schemas(&self.document).check(schema, &line["params"]["result"], name)?;
             let told = &line["params"];

@@ -5,26 +5,35 @@ use connect_api::account::Enroll;
 use connect_api::events::EventBody;
 use connect_api::examples::sample;
 use connect_api::messages::MessageState;
+use connect_api::session::Pin;
 use connect_tests::raw::Raw;
 use connect_tests::world::{Person, World};
 use serde_json::json;
 
-use super::events;
 use super::run::Run;
+use super::{attachments, cases, events, trust};
 
 pub(crate) async fn tell(run: &mut Run) -> Result<()> {
     let mut world = World::new().await?;
-    let alice = world.stranger("alice").await?;
+    let mut alice = world.stranger("alice").await?;
+    alice.trusts(trust::organisation().public_key()).await?;
     let bob = bob(&world).await?;
     let mut raw = Raw::connect(alice.endpoint.path()).await?;
     enroll(run, &world, &mut raw).await?;
     write_to_bob(run, &mut raw, &alice, &bob).await?;
     read_and_amend(run, &mut raw, &alice, &bob).await?;
     settle(run, &mut raw).await?;
+    cases::share(run, &mut raw, &alice).await?;
     follow(run, &alice).await?;
     pair(run, &mut raw, &alice).await?;
+    manage_contacts(run, &mut raw).await?;
+    meet(run, &mut raw, &alice).await?;
+    trust::compare(run, &world, &mut raw).await?;
     look_around(run, &mut raw).await?;
+    change(run, &mut raw, &bob).await?;
+    attachments::tell(run, &mut world, &mut raw, (&alice, &bob)).await?;
     go_home(run, &mut raw).await?;
+    leave(run, &world).await?;
     events::tell(run, &mut world, &alice, &bob).await
 }
 
@@ -53,7 +62,14 @@ async fn enroll(run: &mut Run, world: &World, raw: &mut Raw) -> Result<()> {
         run.meanings.mean(sample, value);
     }
     for (method, example) in [
+        ("backup.begin_restore", "On a new machine"),
         ("account.enroll", "With the operator's code"),
+        ("backup.begin_restore", "Where there is an account"),
+        (
+            "backup.begin_verify",
+            "A letter of the recovery key is missing",
+        ),
+        ("backup.begin_verify", "Would it restore?"),
         ("account.enroll", "The daemon has an account already"),
         ("account.get", "The daemon's own user"),
         ("system.hello", "The daemon's owner"),
@@ -86,6 +102,11 @@ async fn write_to_bob(run: &mut Run, raw: &mut Raw, alice: &Person, bob: &Person
     run.goes(raw, "messages.get", "One's own, which was delivered")
         .await?;
     run.goes(raw, "messages.get", "There is no such message")
+        .await?;
+
+    // He has no recovery key.
+    let mut of_bob = Raw::connect(bob.endpoint.path()).await?;
+    run.goes(&mut of_bob, "backup.begin", "Nobody could open it")
         .await?;
 
     let answer = bob
@@ -123,6 +144,9 @@ async fn read_and_amend(run: &mut Run, raw: &mut Raw, alice: &Person, bob: &Pers
         ("messages.versions", "A message that was edited once"),
         ("messages.delete", "One's own"),
         ("messages.typing", "The policy does not allow it"),
+        ("conversations.export", "For the record system"),
+        ("conversations.export", "The end comes before the beginning"),
+        ("conversations.export", "Nobody was written to"),
     ] {
         run.goes(raw, method, example).await?;
     }
@@ -218,9 +242,79 @@ async fn look_around(run: &mut Run, raw: &mut Raw) -> Result<()> {
     Ok(())
 }
 
+async fn manage_contacts(run: &mut Run, raw: &mut Raw) -> Result<()> {
+    for (method, example) in [
+        ("contacts.search", "The beginning of a name"),
+        ("contacts.search", "Nothing to look for"),
+        ("contacts.remove", "A user who is not a contact"),
+        ("contacts.remove", "A colleague who has left"),
+        ("contacts.add", "A colleague"),
+        ("contacts.block", "Nothing more of theirs"),
+        ("contacts.block", "Welcome again, with what came meanwhile"),
+    ] {
+        run.goes(raw, method, example).await?;
+    }
+    Ok(())
+}
+
+async fn meet(run: &mut Run, raw: &mut Raw, alice: &Person) -> Result<()> {
+    for (method, example) in [
+        ("groups.create", "Without a name"),
+        ("groups.create", "With a user whom the relay does not know"),
+        ("groups.create", "Alice and Bob"),
+        ("groups.get", "With its roster"),
+        ("groups.get", "There is no such group"),
+        ("groups.list", "One"),
+        ("groups.update", "Without somebody who is not in it"),
+        ("groups.update", "Another name, and another admin"),
+        ("groups.leave", "To Bob"),
+        ("groups.leave", "It was left before"),
+    ] {
+        run.goes(raw, method, example).await?;
+    }
+    while alice.client.health().await?.outbox.queued > 0 {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+async fn change(run: &mut Run, raw: &mut Raw, bob: &Person) -> Result<()> {
+    for (method, example) in [
+        ("account.update_profile", "A name with nothing in it"),
+        ("account.update_profile", "Another name"),
+        ("account.rotate_keys", "New keys of the same installation"),
+    ] {
+        run.goes(raw, method, example).await?;
+    }
+    bob.sees(|body| matches!(body, EventBody::KeyChanged { .. }))
+        .await?;
+    Ok(())
+}
+
+/// Somebody else's, whose account is at its end.
+async fn leave(run: &mut Run, world: &World) -> Result<()> {
+    let carol = world.stranger("carol").await?;
+    let mut enrollment = world.enrollment("carol").await?;
+    enrollment.pin = Pin::new(sample::NEW_PIN.to_owned());
+    carol.client.call::<Enroll>(enrollment).await?;
+    let mut raw = Raw::connect(carol.endpoint.path()).await?;
+    for example in [
+        "At the relay, and what is here stays sealed",
+        "What is left of it",
+    ] {
+        run.goes(&mut raw, "account.delete", example).await?;
+    }
+    Ok(())
+}
+
 async fn go_home(run: &mut Run, raw: &mut Raw) -> Result<()> {
     for (method, example) in [
+        ("session.uncover", "The session is open already"),
         ("session.lock", "The user goes home"),
+        (
+            "session.uncover",
+            "The keys are not in memory: it takes the PIN",
+        ),
         ("account.get", "The keys are locked"),
         ("session.unlock", "A wrong PIN"),
         ("session.unlock", "The right PIN"),
@@ -230,6 +324,7 @@ async fn go_home(run: &mut Run, raw: &mut Raw) -> Result<()> {
             "session.set_recovery_key",
             "Somebody may have seen the one before",
         ),
+        ("backup.begin", "As it is every night"),
         ("session.recover", "A letter is missing"),
         ("session.recover", "The PIN is forgotten"),
     ] {

@@ -3,11 +3,13 @@
 use serde_json::json;
 
 use super::{Example, Shown, invalid, sample};
+use crate::attachments::AttachmentReason;
+use crate::contacts::{Contradiction, KeyState, Trust};
 use crate::conversation::Conversation;
 use crate::errors::Reason;
 use crate::events::{
-    Ack, AckParams, Acked, Event, EventBody, List, ListParams, MessageReceived, Subscribe,
-    SubscribeParams, Unsubscribe, UnsubscribeParams,
+    Ack, AckParams, Acked, Event, EventBody, GroupChange, List, ListParams, MessageReceived,
+    Subscribe, SubscribeParams, Unsubscribe, UnsubscribeParams,
 };
 use crate::messages::MessageState;
 use crate::page::Page;
@@ -136,7 +138,7 @@ fn bodies() -> Vec<(&'static str, EventBody)> {
     let author = user_id.clone();
     let message_id = sample::ANSWER_ID.to_owned();
     let other = sample::OTHER_MESSAGE_ID.to_owned();
-    vec![
+    let mut bodies = vec![
         ("Bob wrote", received()),
         (
             "Alice's message was delivered",
@@ -167,6 +169,7 @@ fn bodies() -> Vec<(&'static str, EventBody)> {
         (
             "Three of Bob's messages did not come",
             EventBody::MessageMissing {
+                message_id: None,
                 conversation: conversation.clone(),
                 author,
                 first_sequence: 2,
@@ -197,12 +200,14 @@ fn bodies() -> Vec<(&'static str, EventBody)> {
             },
         ),
         (
-            "Bob became a contact",
-            EventBody::ContactChanged {
-                user_id: user_id.clone(),
+            "Bob was made an admin of a group",
+            EventBody::GroupChanged {
+                conversation: Conversation::Group(sample::GROUP_ID.to_owned()),
+                what: GroupChange::Promoted,
+                user_id: Some(user_id.clone()),
+                revision: 2,
             },
         ),
-        ("Bob enrolled anew", EventBody::KeyChanged { user_id }),
         ("The session was locked", EventBody::SessionLocked {}),
         ("The session was unlocked", EventBody::SessionUnlocked {}),
         ("The relay answers again", EventBody::RelayReachable {}),
@@ -216,6 +221,115 @@ fn bodies() -> Vec<(&'static str, EventBody)> {
             EventBody::EventsExpired {
                 from: 1,
                 to: sample::EVENT_ID,
+            },
+        ),
+    ];
+    bodies.extend(of_contacts());
+    bodies.extend(of_attachments());
+    bodies.extend(of_cases());
+    bodies
+}
+
+fn of_attachments() -> Vec<(&'static str, EventBody)> {
+    let message_id = Some(sample::FILM_MESSAGE_ID.to_owned());
+    let attachment_id = sample::ATTACHMENT_ID.to_owned();
+    vec![
+        (
+            "Four fifths of a film are at the relay",
+            EventBody::AttachmentProgress {
+                attachment_id: attachment_id.clone(),
+                message_id: message_id.clone(),
+                transferred: 16_777_216,
+                size: 20_971_520,
+            },
+        ),
+        (
+            "All of it is at the relay",
+            EventBody::AttachmentReady {
+                attachment_id,
+                message_id,
+            },
+        ),
+        (
+            "One was cancelled on its way",
+            EventBody::AttachmentFailed {
+                attachment_id: sample::CANCELLED_ID.to_owned(),
+                message_id: Some(sample::CANCELLED_MESSAGE_ID.to_owned()),
+                reason: AttachmentReason::Cancelled,
+            },
+        ),
+    ]
+}
+
+fn of_cases() -> Vec<(&'static str, EventBody)> {
+    let case = sample::CASE_ID.to_owned();
+    vec![
+        (
+            "Alice began a case",
+            EventBody::CaseChanged {
+                case: case.clone(),
+                author: sample::ALICE.to_owned(),
+                revision: 1,
+            },
+        ),
+        (
+            "Alice set a field of it",
+            EventBody::CaseFieldChanged {
+                case: case.clone(),
+                name: "allergies".to_owned(),
+                author: sample::ALICE.to_owned(),
+                field_revision: 2,
+            },
+        ),
+        (
+            "Bob set the field at the same time as Alice",
+            EventBody::CaseConflict {
+                case,
+                name: Some("allergies".to_owned()),
+                author: sample::BOB.to_owned(),
+                revision: 3,
+            },
+        ),
+    ]
+}
+
+fn of_contacts() -> Vec<(&'static str, EventBody)> {
+    let user_id = sample::BOB.to_owned();
+    vec![
+        (
+            "Bob became a contact",
+            EventBody::ContactChanged {
+                user_id: user_id.clone(),
+            },
+        ),
+        (
+            "Bob enrolled anew",
+            EventBody::KeyChanged {
+                user_id: user_id.clone(),
+                trust: Some(Trust::Changed),
+                countersigned: Some(false),
+                key_revision: Some(2),
+            },
+        ),
+        (
+            "What is sent to Bob waits for a decision",
+            EventBody::KeyChangeHold {
+                user_id: user_id.clone(),
+                held: 2,
+            },
+        ),
+        (
+            "Bob's key was compromised",
+            EventBody::KeyRevoked {
+                user_id: user_id.clone(),
+                state: KeyState::Compromised,
+            },
+        ),
+        (
+            "The directory has what was revoked in use again",
+            EventBody::DirectoryContradiction {
+                user_id,
+                how: Contradiction::RolledBack,
             },
         ),
     ]

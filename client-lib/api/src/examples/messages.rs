@@ -4,9 +4,9 @@ use super::{Example, Shown, error, sample};
 use crate::conversation::Conversation;
 use crate::errors::ErrorCode;
 use crate::messages::{
-    Auth, Delete, Edit, EditParams, Get, List, ListParams, ListVersions, MarkRead, MarkReadParams,
-    Marked, Message, MessageParams, MessageState, RecipientState, Send, SendParams, Sent,
-    TellTyping, Told, TypingParams, Version, Versions,
+    AttachParams, Auth, Delete, Edit, EditParams, Get, List, ListParams, ListVersions, MarkRead,
+    MarkReadParams, Marked, Message, MessageParams, MessageState, RecipientState, Send, SendParams,
+    Sent, TellTyping, Told, TypingParams, Version, Versions,
 };
 use crate::page::Page;
 use crate::search::{Hit, Match, Search, SearchParams};
@@ -47,6 +47,7 @@ fn alices_message() -> Message {
         client_ref: Some(CLIENT_REF.to_owned()),
         edited_ms: None,
         deleted_ms: None,
+        attachment: None,
         auth: Auth::Current,
         state: MessageState::Delivered,
         recipients: vec![delivered],
@@ -83,7 +84,8 @@ impl Shown for Send {
     fn examples() -> Vec<Example> {
         let params = SendParams {
             conversation: with_bob(),
-            text: TEXT.to_owned(),
+            text: Some(TEXT.to_owned()),
+            attachment: None,
             reply_to: None,
             client_ref: Some(CLIENT_REF.to_owned()),
         };
@@ -92,7 +94,7 @@ impl Shown for Send {
             state: MessageState::Queued,
         };
         let reply = SendParams {
-            text: REPLY.to_owned(),
+            text: Some(REPLY.to_owned()),
             reply_to: Some(sample::ANSWER_ID.to_owned()),
             client_ref: None,
             ..params.clone()
@@ -102,10 +104,24 @@ impl Shown for Send {
             ..params.clone()
         };
         let other = SendParams {
-            text: EDITED.to_owned(),
+            text: Some(EDITED.to_owned()),
+            ..params.clone()
+        };
+        let film = SendParams {
+            text: None,
+            attachment: Some(AttachParams {
+                attachment_id: sample::ATTACHMENT_ID.to_owned(),
+                caption: Some("Left knee, lateral".to_owned()),
+            }),
+            client_ref: None,
             ..params.clone()
         };
         vec![
+            Example::answered::<Self>(
+                "A file that was uploaded, with a caption",
+                &film,
+                &queued(sample::FILM_MESSAGE_ID),
+            ),
             Example::answered::<Self>(
                 "A text, with a reference of the caller's own",
                 &params,

@@ -8,15 +8,21 @@ use crate::method::Method;
 
 mod account;
 mod apps;
+mod attachments;
 mod audit;
+mod backup;
+mod cases;
 mod contacts;
 mod conversations;
 pub(crate) mod events;
+mod groups;
 mod messages;
 mod policy;
+mod quarantine;
 pub mod sample;
 mod session;
 mod system;
+mod trust;
 
 /// One call, and how it ends.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,8 @@ impl Shown for Get {
             retention_days: None,
             typing: false,
             read_receipts: true,
+            download_up_to_bytes: Some(16 << 20),
+            attachments_quota_bytes: 10 << 30,
         };
         vec![Example::answered::<Self>(
             "Nothing was settled yet",
@@ -34,6 +36,8 @@ impl Shown for Set {
             retention_days: Some(365),
             typing: true,
             read_receipts: true,
+            download_up_to_bytes: Some(16 << 20),
+            attachments_quota_bytes: 10 << 30,
         };
         vec![
             Example::answered::<Self>("Two things; the third stays", &params, &policy),

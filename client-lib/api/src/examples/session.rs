@@ -7,7 +7,7 @@ use crate::page::Nothing;
 use crate::recovery::RecoveryKey;
 use crate::session::{
     Authenticate, AuthenticateParams, Authenticated, ChangePin, ChangePinParams, Lock, Pin,
-    Recover, RecoverParams, SetRecoveryKey, SetRecoveryKeyParams, StateAnswer, Unlock,
+    Recover, RecoverParams, SetRecoveryKey, SetRecoveryKeyParams, StateAnswer, Uncover, Unlock,
     UnlockParams,
 };
 use crate::system::State;
@@ -52,6 +52,19 @@ impl Shown for Unlock {
         vec![
             Example::answered::<Self>("The right PIN", &with(sample::PIN), &UNLOCKED),
             Example::refused::<Self>("A wrong PIN", &with("00000"), &wrong),
+        ]
+    }
+}
+
+impl Shown for Uncover {
+    fn examples() -> Vec<Example> {
+        vec![
+            Example::answered::<Self>("The session is open already", &Nothing {}, &UNLOCKED),
+            Example::refused::<Self>(
+                "The keys are not in memory: it takes the PIN",
+                &Nothing {},
+                &error(ErrorCode::Locked),
+            ),
         ]
     }
 }

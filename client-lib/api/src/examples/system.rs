@@ -1,6 +1,7 @@
 //! `system.*` and `rpc.*` at work.
 
 use serde_json::json;
+use serde_json::value::to_raw_value;
 
 use super::{Example, Shown, invalid, sample};
 use crate::errors::Reason;
@@ -10,7 +11,7 @@ use crate::scope::Scope;
 use crate::system::{
     EventsHealth, GetHealth, Health, Hello, HelloAnswer, HelloParams, HostHealth, InboxHealth,
     Integrity, KeyMemory, MemoryHealth, OutboxHealth, RelayHealth, SessionHealth, State,
-    StorageHealth,
+    StorageHealth, TrustHealth,
 };
 
 impl Shown for Hello {
@@ -83,7 +84,9 @@ impl Shown for GetHealth {
                 unattended: false,
                 idle_lock_s: None,
                 covers: false,
+                presence_s: None,
             },
+            trust: TrustHealth::default(),
         };
         vec![Example::answered::<Self>(
             "All is well",
@@ -99,7 +102,7 @@ impl Shown for Discover {
         vec![Example::answered::<Self>(
             "The beginning of the document",
             &Nothing {},
-            &Document(beginning),
+            &Document(to_raw_value(&beginning).unwrap_or_default()),
         )]
     }
 }

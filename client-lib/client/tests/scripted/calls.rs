@@ -74,7 +74,7 @@ async fn no_more_calls_are_in_flight_than_allowed_even_when_callers_give_up() {
     daemon.answer(&one, json!({})).await;
     let three = daemon.expect("rpc.discover").await;
     daemon.answer(&three, json!({"openrpc": "1"})).await;
-    assert_eq!(third.await.unwrap().unwrap().0["openrpc"], "1");
+    assert_eq!(third.await.unwrap().unwrap().to_value()["openrpc"], "1");
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! `connectctl contacts …`
 
 pub(crate) mod add;
+pub(crate) mod block;
 pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod search;
 pub(crate) mod show;
 
 use clap::{Args, Subcommand};
@@ -23,6 +26,14 @@ enum Command {
     Show(show::Show),
     /// All contacts.
     List(list::List),
+    /// Look for people in the relay's directory.
+    Search(search::Search),
+    /// Take a contact off the list. The conversation stays.
+    Remove(remove::Remove),
+    /// Take in nothing more of a contact's; what comes is kept aside, and not answered.
+    Block(block::Block),
+    /// Take in again what a contact writes, and what came meanwhile.
+    Unblock(block::Block),
 }
 
 pub(crate) async fn run(args: Contacts, context: &Context) -> Result<(), Error> {
@@ -30,5 +41,9 @@ pub(crate) async fn run(args: Contacts, context: &Context) -> Result<(), Error> 
         Command::Add(args) => add::run(args, context).await,
         Command::Show(args) => show::run(args, context).await,
         Command::List(args) => list::run(args, context).await,
+        Command::Search(args) => search::run(args, context).await,
+        Command::Remove(args) => remove::run(args, context).await,
+        Command::Block(args) => block::run(args, true, context).await,
+        Command::Unblock(args) => block::run(args, false, context).await,
     }
 }

@@ -1,74 +1,35 @@
-//! `connectctl conversations`
+//! `connectctl conversations …`
 
-use clap::Args;
-use connect_api::conversations::{self, Summary};
+pub(crate) mod export;
+pub(crate) mod list;
+
+use clap::{Args, Subcommand};
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::output::Output;
-use crate::paging::{self, Paging};
-use crate::table::Table;
-use crate::{escape, target, time};
 
-/// As much of the last message as fits beside the rest.
-const EXCERPT: usize = 40;
-
+/// `conversations` is short for `conversations list`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Conversations {
     #[command(flatten)]
-    paging: Paging,
+    list: list::List,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// All conversations, the most recent first (the word "list" may be left out).
+    List(list::List),
+    /// Write one conversation into a file, in clear: for the record system, or as a page to read and print.
+    Export(export::Export),
 }
 
 pub(crate) async fn run(args: Conversations, context: &Context) -> Result<(), Error> {
-    let fetch = |after| {
-        context
-            .client
-            .call::<conversations::List>(args.paging.params(after))
-    };
-    let pages = paging::read(&context.out, args.paging.all, None, fetch).await?;
-    pages.show(
-        &context.out,
-        "No conversations yet: connectctl send USER TEXT",
-        |items| text(&context.out, items),
-    )
-}
-
-fn text(out: &Output, conversations: &[Summary]) -> String {
-    let mut table = Table::new(&["CONVERSATION", "TITLE", "UNREAD", "LAST", "TEXT"]);
-    for summary in conversations {
-        let last = summary.last_message.as_ref();
-        table.row([
-            target::show(&summary.conversation),
-            escape::line(&summary.title),
-            summary.unread.to_string(),
-            last.map(|message| time::local(message.sent_ms))
-                .unwrap_or_default(),
-            last.map(|message| excerpt(&message.text))
-                .unwrap_or_default(),
-        ]);
-    }
-    table.render(out)
-}
-
-fn excerpt(text: &str) -> String {
-    let first = text.lines().next().unwrap_or_default();
-    let short: String = first.chars().take(EXCERPT).collect();
-    let is_whole = short.len() == text.trim_end().len();
-    format!(
-        "{}{}",
-        escape::line(&short),
-        if is_whole { "" } else { "…" }
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_excerpt_tells_whether_there_is_more() {
-        assert_eq!(excerpt("short\n"), "short");
-        assert_eq!(excerpt("first\nsecond"), "first…");
-        assert_eq!(excerpt(&"ä".repeat(50)), format!("{}…", "ä".repeat(40)));
+    match args.command {
+        Some(Command::List(args)) => list::run(args, context).await,
+        Some(Command::Export(args)) => export::run(args, context).await,
+        None => list::run(args.list, context).await,
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(_: Health, context: &Context) -> Result<(), Error> {
         .answer(&health, || table::pairs(&context.out, &pairs(&health)))
 }
 
-fn pairs(health: &system::Health) -> [(&'static str, String); 8] {
+fn pairs(health: &system::Health) -> [(&'static str, String); 9] {
     let queues = (&health.outbox, &health.inbox);
     [
         ("state", words::state(health.state)),
@@ -38,6 +38,13 @@ fn pairs(health: &system::Health) -> [(&'static str, String); 8] {
             format!(
                 "{} missing, {} quarantined",
                 queues.1.missing, queues.1.quarantined
+            ),
+        ),
+        (
+            "contacts",
+            format!(
+                "{} wait for a decision, {} contradicted by the directory",
+                health.trust.undecided, health.trust.contradicted
             ),
         ),
         ("last event", health.events.last_event_id.to_string()),
@@ -62,7 +69,13 @@ fn keys(session: &SessionHealth) -> String {
     } else {
         ""
     };
-    format!("{now}, {idle}{unattended}")
+    let presence = match session.presence_s {
+        Some(seconds) => format!(
+            "; uncovered by who shows the host to be the owner, for {seconds} s after the PIN"
+        ),
+        None => String::new(),
+    };
+    format!("{now}, {idle}{unattended}{presence}")
 }
 
 fn relay(relay: &RelayHealth) -> String {

@@ -12,5 +12,5 @@ pub(crate) struct Openrpc {}
 
 pub(crate) async fn run(_: Openrpc, context: &Context) -> Result<(), Error> {
     let document = context.call::<rpc::Discover>(Nothing {}).await?;
-    context.out.document(&document)
+    context.out.document(&document.to_value())
 }

@@ -1,16 +1,17 @@
 //! `connectctl send`
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use connect_api::conversation::Conversation;
 use connect_api::events::EventBody;
 use connect_api::messages::{
-    self, Message, MessageParams, MessageState, SendParams, Sent, StateReason,
+    self, AttachParams, Message, MessageParams, MessageState, SendParams, Sent, StateReason,
 };
 use connect_client::follow::Follow;
 
+use super::attachments::upload;
 use crate::context::Context;
 use crate::error::Error;
 use crate::{escape, input, target, words};
@@ -21,10 +22,21 @@ pub(crate) struct Send {
     #[arg(value_name = "USER", value_parser = target::parse)]
     conversation: Conversation,
     /// The text; - reads it from standard input.
-    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
-    pub(crate) text: String,
+    // Beside a file, its caption.
+    #[arg(
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        required_unless_present = "attach"
+    )]
+    pub(crate) text: Option<String>,
+    /// A file to send; the text is its caption then, and may be left out.
+    #[arg(long, value_name = "FILE")]
+    attach: Option<PathBuf>,
+    /// What the file is, for instance image/png. By its name's ending when left out.
+    #[arg(long, value_name = "TYPE", requires = "attach")]
+    media_type: Option<String>,
     /// The id of the message that this one answers.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "attach")]
     reply_to: Option<String>,
     /// A name of your own for this message: sending again with the same one sends nothing twice.
     #[arg(long, value_name = "REF")]
@@ -49,16 +61,32 @@ pub(crate) enum Goal {
 }
 
 pub(crate) async fn run(args: Send, context: &Context) -> Result<(), Error> {
-    let text = match args.text.as_str() {
-        "-" => input::without_line_end(&input::read(Path::new("-"))?).to_owned(),
+    let text = match args.text.as_deref() {
+        Some("-") => Some(input::without_line_end(&input::read(Path::new("-"))?).to_owned()),
         _ => args.text,
+    };
+    let (text, attachment) = match &args.attach {
+        None => (text, None),
+        Some(file) => {
+            let uploaded = upload::send(file, args.media_type, context).await?;
+            let attach = AttachParams {
+                attachment_id: uploaded.attachment_id,
+                caption: text,
+            };
+            (None, Some(attach))
+        }
     };
     let params = SendParams {
         conversation: args.conversation,
         text,
+        attachment,
         reply_to: args.reply_to,
         client_ref: args.client_ref,
     };
+    let attached = params
+        .attachment
+        .as_ref()
+        .map(|attach| attach.attachment_id.clone());
     let Some(goal) = args.wait else {
         let sent = context.call::<messages::Send>(params).await?;
         return answer(context, &sent);
@@ -66,7 +94,12 @@ pub(crate) async fn run(args: Send, context: &Context) -> Result<(), Error> {
     // Asked for before sending, so that no change of state is missed.
     let before = context.client.health().await?.events.last_event_id;
     let sent = context.call::<messages::Send>(params).await?;
-    let reached = reach(context, &sent, goal, before);
+    let reached = async {
+        if let Some(attachment_id) = &attached {
+            upload::follow(attachment_id, context).await?;
+        }
+        reach(context, &sent, goal, before).await
+    };
     let outcome = match context.timeout {
         Some(timeout) => tokio::time::timeout(timeout, reached)
             .await
@@ -167,6 +200,7 @@ mod tests {
             client_ref: None,
             edited_ms: None,
             deleted_ms: None,
+            attachment: None,
             auth: Auth::Current,
             state,
             recipients: vec![recipient],

@@ -9,8 +9,34 @@ use crate::config::Config;
 /// Where an account that is enrolled has its keys.
 const ACCOUNT: &str = "account";
 
-pub(super) fn checks(config: &Config) -> [Check; 2] {
-    [keystore(config), boot_clock()]
+pub(super) fn checks(config: &Config) -> Vec<Check> {
+    let mut checks = vec![keystore(config), boot_clock()];
+    #[cfg(target_os = "linux")]
+    if config.session.presence_ms.is_some() {
+        checks.push(presence());
+    }
+    checks
+}
+
+/// Whether `session.uncover` could ask.
+#[cfg(target_os = "linux")]
+fn presence() -> Check {
+    const NAME: &str = "presence";
+    const ADVICE: &str = "install polkit, and packaging/polkit/org.connectd.policy in /usr/share/polkit-1/actions: \
+         until then the PIN alone lifts a cover";
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let tried = match runtime {
+        Ok(runtime) => runtime
+            .block_on(crate::presence::try_it())
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match tried {
+        Ok(()) => Check::ok(NAME, "polkit answers and knows the action"),
+        Err(error) => Check::warn(NAME, error, ADVICE),
+    }
 }
 
 fn keystore(config: &Config) -> Check {

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use connect_api::account::{Account, Enroll, EnrollParams, Enrolled, Get};
+use connect_api::account::{
+    Account, Delete, Enroll, EnrollParams, Enrolled, Get, RotateKeys, UpdateProfile,
+};
 use connect_core::fingerprint::Fingerprint;
 use connect_proto::enrollment::EnrollmentCode;
 use connect_proto::ids::UserId;
 use connect_service::enroll::{self, Request};
+use connect_service::unlocked::Unlocked;
+use connect_service::{profile, rotate};
 use connect_store::account::Account as StoredAccount;
 use jsonrpsee::core::RegisterMethodError;
 use zeroize::Zeroizing;
@@ -14,22 +18,45 @@ use zeroize::Zeroizing;
 use crate::rpc::Module;
 use crate::rpc::decode::optional_id;
 use crate::rpc::failure::Failure;
-use crate::rpc::session::{recovery_key, to_the_end};
+use crate::rpc::session::{answer, recovery_key, to_the_end};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Enroll, _, _>(module, async |context, _, params| {
         let request = request(params)?;
         let session = Arc::clone(&context.session);
         to_the_end(async move { enroll::enroll(&session, request).await }).await?;
-        let account = &context.session.unlocked()?.account;
+        let me = context.session.unlocked()?.me();
         Ok(Enrolled {
-            user_id: account.user_id.to_string(),
-            fingerprint: fingerprint(account).to_string(),
+            user_id: me.user_id().to_string(),
+            fingerprint: fingerprint(&me.account).to_string(),
         })
     })?;
     super::register::<Get, _, _>(module, async |context, _, _| {
+        Ok(shape(&*context.session.unlocked()?))
+    })?;
+    super::register::<UpdateProfile, _, _>(module, async |context, _, params| {
         let unlocked = context.session.unlocked()?;
-        Ok(shape(&unlocked.account, unlocked.has_recovery_key()))
+        let change = profile::Change {
+            display_name: params.display_name,
+            profession: params.profession,
+            organisation: params.organisation,
+        };
+        let here = Arc::clone(&unlocked);
+        to_the_end(async move { profile::update(&here, change).await }).await?;
+        Ok(shape(&unlocked))
+    })?;
+    super::register::<RotateKeys, _, _>(module, async |context, _, _| {
+        let unlocked = context.session.unlocked()?;
+        let here = Arc::clone(&unlocked);
+        to_the_end(async move { rotate::rotate(&here).await }).await?;
+        Ok(shape(&unlocked))
+    })?;
+    super::register::<Delete, _, _>(module, async |context, _, params| {
+        let pin = Zeroizing::new(params.pin.into_inner());
+        let session = Arc::clone(&context.session);
+        let erase = params.erase;
+        to_the_end(async move { session.delete_account(pin, erase).await }).await?;
+        Ok(answer(&context))
     })
 }
 
@@ -63,7 +90,9 @@ fn fingerprint(account: &StoredAccount) -> Fingerprint {
     Fingerprint::of(&account.box_key, &account.sign_key, &account.user_id)
 }
 
-fn shape(account: &StoredAccount, has_recovery_key: bool) -> Account {
+fn shape(unlocked: &Unlocked) -> Account {
+    let me = unlocked.me();
+    let account = &me.account;
     Account {
         user_id: account.user_id.to_string(),
         display_name: account.display_name.clone(),
@@ -76,6 +105,6 @@ fn shape(account: &StoredAccount, has_recovery_key: bool) -> Account {
         fingerprint: fingerprint(account).to_string(),
         relay_url: account.relay_url.clone(),
         enrolled_ms: account.enrolled_ms,
-        has_recovery_key,
+        has_recovery_key: unlocked.has_recovery_key(),
     }
 }

@@ -148,10 +148,14 @@ fn object(params: &str) -> Option<Object> {
         conversation: Option<Conversation>,
         user_id: Option<String>,
         app_id: Option<String>,
+        quarantine_id: Option<String>,
+        case: Option<String>,
     }
     let named: Named = serde_json::from_str(params).ok()?;
     let (kind, id) = if let Some(id) = named.message_id {
         ("message", id)
+    } else if let Some(id) = named.case {
+        ("case", id)
     } else if let Some(conversation) = named.conversation {
         match conversation {
             Conversation::User(id) => ("user", id),
@@ -160,8 +164,10 @@ fn object(params: &str) -> Option<Object> {
         }
     } else if let Some(id) = named.user_id {
         ("user", id)
+    } else if let Some(id) = named.app_id {
+        ("app", id)
     } else {
-        ("app", named.app_id?)
+        ("quarantined", named.quarantine_id?)
     };
     Some(Object { kind, id })
 }

@@ -6,17 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use connect_api::errors::ErrorCode;
+use connect_api::rpc::Document;
 use connect_ipc::socket::{Peer, own_uid};
+use connect_proto::keys::SignPublicKey;
 use connect_service::session::Session;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use serde_json::value::to_raw_value;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::spawn_blocking;
 
 use crate::caller::Principal;
 use crate::host::Exposure;
 use crate::limits::Limits;
 use crate::rpc::failure::Failure;
+use crate::rpc::streams::tickets::Tickets;
 use crate::rpc::subscriptions::Subscriptions;
 
 /// A connection, and who it has shown itself to be by now.
@@ -100,11 +105,15 @@ pub struct Context {
     pub session: Arc<Session>,
     pub limits: Limits,
     pub(crate) owner_uids: Vec<u32>,
-    pub(crate) document: serde_json::Value,
+    /// Whose word verifies contacts.
+    pub(crate) organisation_keys: Vec<SignPublicKey>,
+    /// Made when it is first asked for: that takes longer than all else of a start.
+    document: OnceCell<Document>,
     /// As found when the daemon started.
     pub(crate) exposure: Exposure,
     /// Calls in flight in all.
     pub(crate) places: Arc<Semaphore>,
+    pub(crate) tickets: Tickets,
     app_places: Mutex<HashMap<AppKey, Arc<Semaphore>>>,
     sends: DefaultKeyedRateLimiter<AppKey>,
     /// Starts at a random place: two runs of the daemon do not use the same refs.
@@ -123,14 +132,42 @@ impl Context {
         Self {
             session,
             owner_uids,
-            document: connect_api::openrpc::document(env!("CARGO_PKG_VERSION")),
+            organisation_keys: Vec::new(),
+            document: OnceCell::new(),
             exposure: Exposure::look(),
             places: Arc::new(Semaphore::new(limits.calls)),
+            tickets: Tickets::default(),
             app_places: Mutex::default(),
             sends: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
             next_ref: AtomicU64::new(first_ref),
             limits,
         }
+    }
+
+    #[must_use]
+    pub fn with_organisation_keys(mut self, keys: Vec<SignPublicKey>) -> Self {
+        self.organisation_keys = keys;
+        self
+    }
+
+    /// The contract as an OpenRPC document.
+    pub(crate) async fn document(&self) -> Result<&Document, Failure> {
+        let make = || async {
+            let made = spawn_blocking(|| {
+                to_raw_value(&connect_api::openrpc::document(env!("CARGO_PKG_VERSION")))
+            });
+            let made = made
+                .await
+                .map_err(|_| Failure::internal("the document ended early"))?;
+            let made = made.map_err(|_| Failure::internal("the document is no JSON"))?;
+            Ok(Document(made))
+        };
+        self.document.get_or_try_init(make).await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_document(&self) -> bool {
+        self.document.initialized()
     }
 
     fn app_places(&self, principal: &Principal, peer: &Peer) -> Arc<Semaphore> {

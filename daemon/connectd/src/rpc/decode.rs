@@ -5,6 +5,7 @@ use std::str::FromStr;
 use connect_api::conversation::Conversation as ApiConversation;
 use connect_api::errors::Reason;
 use connect_api::page;
+use connect_proto::hash::Digest;
 use connect_store::conversations::Conversation;
 use serde::de::DeserializeOwned;
 
@@ -39,6 +40,14 @@ pub(crate) fn optional_id<T: FromStr>(
     text: Option<&str>,
 ) -> Result<Option<T>, Failure> {
     text.map(|text| id(field, text)).transpose()
+}
+
+/// 64 digits of hex.
+pub(crate) fn digest(field: &'static str, text: &str) -> Result<Digest, Failure> {
+    let mut digest = Digest::default();
+    hex::decode_to_slice(text, &mut digest)
+        .map_err(|_| Failure::invalid(field, Reason::Malformed))?;
+    Ok(digest)
 }
 
 pub(crate) fn conversation(named: &ApiConversation) -> Result<Conversation, Failure> {

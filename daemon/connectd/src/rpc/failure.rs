@@ -143,6 +143,8 @@ impl From<Error> for Failure {
             Error::UnknownContact => ErrorCode::UnknownContact,
             Error::KeyChangeHold => ErrorCode::KeyChangeHold,
             Error::KeyRevoked => ErrorCode::KeyRevoked,
+            Error::RevisionConflict => ErrorCode::RevisionConflict,
+            Error::NotAParticipant => ErrorCode::NotAParticipant,
             Error::ClientRefConflict => ErrorCode::ClientRefConflict,
             Error::RelayUnreachable => ErrorCode::RelayUnreachable,
             Error::RelayRefused => ErrorCode::RelayRefused,
@@ -193,6 +195,7 @@ const fn from_trouble(trouble: KeystoreTrouble) -> Reason {
 
 fn from_reason(reason: ServiceReason) -> Reason {
     match reason {
+        ServiceReason::Missing => Reason::Missing,
         ServiceReason::Malformed => Reason::Malformed,
         ServiceReason::Empty => Reason::Empty,
         ServiceReason::TooShort => Reason::TooShort,
@@ -203,5 +206,12 @@ fn from_reason(reason: ServiceReason) -> Reason {
         ServiceReason::AlreadyEnrolled => Reason::AlreadyEnrolled,
         ServiceReason::Expired => Reason::Expired,
         ServiceReason::Mismatch => Reason::Mismatch,
+        ServiceReason::NotProven => Reason::NotProven,
+        ServiceReason::NoAnswer => Reason::NoAnswer,
+        ServiceReason::Damaged => Reason::Damaged,
+        ServiceReason::Blocked => Reason::Blocked,
+        ServiceReason::Closed => Reason::Closed,
+        ServiceReason::NotAnAdmin => Reason::NotAnAdmin,
+        ServiceReason::Uploading => Reason::Uploading,
     }
 }

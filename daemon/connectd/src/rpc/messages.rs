@@ -2,10 +2,11 @@
 
 use connect_api::errors::Reason;
 use connect_api::messages::{
-    Delete, Edit, Get, List, ListParams, ListVersions, MarkRead, Marked, Send, Sent, TellTyping,
-    Told, Version, Versions,
+    AttachParams, Delete, Edit, Get, List, ListParams, ListVersions, MarkRead, Marked, Send, Sent,
+    TellTyping, Told, Version, Versions,
 };
 use connect_api::page::Page;
+use connect_proto::ids::AttachmentId;
 use connect_service::messages::{self, Place};
 use connect_service::send::{self, Request};
 use connect_service::{amend, typing};
@@ -19,11 +20,13 @@ use crate::rpc::{Module, pages, shapes};
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     super::register::<Send, _, _>(module, async |context, caller, params| {
         context.allow_send(&caller)?;
+        let (text, attachment) = content(params.text, params.attachment)?;
         let request = Request {
             app: caller.app().to_owned(),
             conversation: conversation(&params.conversation)?,
             reply_to: optional_id("reply_to", params.reply_to.as_deref())?,
-            text: params.text,
+            text,
+            attachment,
             client_ref: params.client_ref,
         };
         let queued = send::send(&context.session.unlocked()?, &request).await?;
@@ -92,6 +95,22 @@ fn register_amendments(module: &mut Module) -> Result<(), RegisterMethodError> {
         let told = typing::tell(&unlocked, &named, params.active).await?;
         Ok(Told { told })
     })
+}
+
+/// A text, or an attachment with its caption.
+fn content(
+    text: Option<String>,
+    attachment: Option<AttachParams>,
+) -> Result<(String, Option<AttachmentId>), Failure> {
+    match (text, attachment) {
+        (Some(text), None) => Ok((text, None)),
+        (None, Some(attach)) => {
+            let id = id("attachment_id", &attach.attachment_id)?;
+            Ok((attach.caption.unwrap_or_default(), Some(id)))
+        }
+        (None, None) => Err(Failure::params(Some("text"), Reason::Missing)),
+        (Some(_), Some(_)) => Err(Failure::invalid("text", Reason::NotSupported)),
+    }
 }
 
 fn place(params: &ListParams) -> Result<Place, Failure> {

@@ -16,21 +16,28 @@ pub mod failure;
 
 mod account;
 mod apps;
+mod attachments;
 pub(crate) mod attend;
 pub(crate) mod audit;
+mod backup;
+mod cases;
 mod contacts;
 mod conversations;
 mod decode;
 mod events;
+mod groups;
 mod messages;
 mod notifications;
 mod pages;
 mod policy;
+mod quarantine;
 mod search;
 mod session;
 mod shapes;
+pub(crate) mod streams;
 pub(crate) mod subscriptions;
 mod system;
+mod trust;
 
 /// Every method of the contract that this daemon answers.
 pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
@@ -39,13 +46,19 @@ pub fn methods(context: Arc<Context>) -> Result<Methods, RegisterMethodError> {
     session::register(&mut module)?;
     account::register(&mut module)?;
     contacts::register(&mut module)?;
+    trust::register(&mut module)?;
+    quarantine::register(&mut module)?;
     conversations::register(&mut module)?;
+    groups::register(&mut module)?;
     messages::register(&mut module)?;
+    cases::register(&mut module)?;
     search::register(&mut module)?;
+    attachments::register(&mut module)?;
     policy::register(&mut module)?;
     events::register(&mut module)?;
     apps::register(&mut module)?;
     audit::register(&mut module)?;
+    backup::register(&mut module)?;
     Ok(module.into())
 }
 
@@ -106,7 +119,7 @@ async fn lock_if_idle(context: &Context) -> Result<(), Failure> {
     Ok(locked.map_err(|_| Failure::internal("the idle lock ended early"))??)
 }
 
-/// Following the events is what programs do all day, whether or not anyone sits before them (D23).
+/// Following the events is what programs do all day, and backing up every night, whether or not anyone sits before them (D23).
 fn is_interactive(method: &str) -> bool {
-    !method.starts_with("events.")
+    !method.starts_with("events.") && !method.starts_with("backup.")
 }

@@ -16,6 +16,8 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
             retention_days: params.retention_days,
             typing: params.typing,
             read_receipts: params.read_receipts,
+            download_up_to: params.download_up_to_bytes,
+            attachments_quota: params.attachments_quota_bytes,
         };
         let unlocked = context.session.unlocked()?;
         Ok(shape(policy::set(&unlocked, changes).await?))
@@ -27,5 +29,7 @@ fn shape(stored: StoredPolicy) -> Policy {
         retention_days: stored.retention_days,
         typing: stored.typing,
         read_receipts: stored.read_receipts,
+        download_up_to_bytes: stored.download_up_to,
+        attachments_quota_bytes: stored.attachments_quota,
     }
 }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use connect_api::errors::{ErrorCode, Reason};
 use connect_api::recovery;
 use connect_api::session::{
-    Authenticate, Authenticated, ChangePin, Lock, Recover, SetRecoveryKey, StateAnswer, Unlock,
+    Authenticate, Authenticated, ChangePin, Lock, Recover, SetRecoveryKey, StateAnswer, Uncover,
+    Unlock,
 };
+use connect_ipc::socket::Peer;
 use connect_service::error::Error;
+use connect_service::session::Phase;
 use connect_service::{apps, audit};
 use connect_vault::recovery::RecoveryKey;
 use jsonrpsee::core::RegisterMethodError;
@@ -38,6 +41,23 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         to_the_end(async move { session.unlock(pin).await }).await?;
         Ok(answer(&context))
     })?;
+    super::register::<Uncover, _, _>(module, async |context, caller, _| {
+        let session = Arc::clone(&context.session);
+        session.may_uncover()?;
+        if matches!(session.phase(), Phase::Covered { .. }) {
+            // The host knows persons, not programs.
+            if !matches!(caller.principal, Principal::Owner) {
+                return Err(ErrorCode::Forbidden.into());
+            }
+            let peer = caller.link.peer;
+            to_the_end(async move {
+                prove_presence(peer).await?;
+                session.uncover().await
+            })
+            .await?;
+        }
+        Ok(answer(&context))
+    })?;
     super::register::<Lock, _, _>(module, async |context, _, _| {
         let session = Arc::clone(&context.session);
         to_the_end(async move { session.lock().await }).await?;
@@ -66,6 +86,20 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     })
 }
 
+#[cfg(target_os = "linux")]
+async fn prove_presence(peer: Peer) -> Result<(), Error> {
+    crate::presence::prove(peer).await
+}
+
+/// No configuration leads here: see `SessionSection`.
+#[cfg(not(target_os = "linux"))]
+async fn prove_presence(_: Peer) -> Result<(), Error> {
+    Err(Error::invalid(
+        "presence",
+        connect_service::error::Reason::NotSupported,
+    ))
+}
+
 pub(super) fn recovery_key(
     text: &recovery::RecoveryKey,
 ) -> Result<Zeroizing<[u8; RecoveryKey::LEN]>, Failure> {
@@ -82,7 +116,7 @@ pub(super) async fn to_the_end(
     Ok(changed.map_err(|_| Failure::internal("a change of the session ended early"))??)
 }
 
-fn answer(context: &Context) -> StateAnswer {
+pub(super) fn answer(context: &Context) -> StateAnswer {
     StateAnswer {
         state: state(&context.session.phase()),
     }

@@ -1,10 +1,10 @@
 //! `system.*` and `rpc.*`.
 
 use connect_api::errors::Reason;
-use connect_api::rpc::{Discover, Document};
+use connect_api::rpc::Discover;
 use connect_api::system::{
     EventsHealth, GetHealth, Health, Hello, HelloAnswer, HostHealth, InboxHealth, OutboxHealth,
-    RelayHealth, SessionHealth, StorageHealth,
+    RelayHealth, SessionHealth, StorageHealth, TrustHealth,
 };
 use connect_service::health::health;
 use jsonrpsee::core::RegisterMethodError;
@@ -27,7 +27,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     })?;
     super::register::<GetHealth, _, _>(module, async |context, _, _| Ok(tell_health(&context)))?;
     super::register::<Discover, _, _>(module, async |context, _, _| {
-        Ok(Document(context.document.clone()))
+        Ok(context.document().await?.clone())
     })
 }
 
@@ -78,6 +78,62 @@ fn tell_health(context: &Context) -> Health {
             unattended: locking.unattended,
             idle_lock_s: locking.idle_lock_ms.map(|ms| ms / 1000),
             covers: locking.covers,
+            presence_s: locking.presence_ms.map(|ms| ms / 1000),
         },
+        trust: TrustHealth {
+            undecided: health.undecided,
+            contradicted: health.contradicted,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use connect_ipc::socket::{Peer, own_uid};
+    use connect_service::chance::Chance;
+    use connect_service::clock::Clock;
+    use connect_service::session::{Config, Locking, Session};
+    use connect_vault::keystore::Keystore;
+    use connect_vault::vault::KdfCost;
+    use jsonrpsee::core::server::RpcModule;
+    use serde_json::{Map, Value};
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::rpc::context::Link;
+
+    #[tokio::test]
+    async fn the_document_is_made_for_whoever_asks_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config {
+            state_dir: dir.path().to_owned(),
+            keystore: Keystore::Passphrase,
+            kdf_cost: KdfCost::production(),
+            locking: Locking::default(),
+        };
+        let session = Arc::new(Session::new(config, Clock::system(), Chance::system()));
+        let context = Context::new(session, Limits::default(), Vec::new(), 0);
+        let context = Arc::new(context);
+        let mut module = RpcModule::from_arc(Arc::clone(&context));
+        register(&mut module).unwrap();
+        let peer = Peer {
+            uid: own_uid(),
+            pid: None,
+        };
+        let link = Arc::new(Link::new(&context, peer));
+        let principal = link.principal();
+        module
+            .extensions_mut()
+            .insert(Arc::new(Caller { principal, link }));
+        for method in ["system.hello", "system.health"] {
+            let _: Value = module.call(method, Map::new()).await.unwrap();
+            assert!(!context.has_document(), "{method}");
+        }
+        let first: Value = module.call("rpc.discover", Map::new()).await.unwrap();
+        assert!(context.has_document());
+        let again: Value = module.call("rpc.discover", Map::new()).await.unwrap();
+        assert_eq!(again, first);
     }
 }

@@ -4,10 +4,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
 use super::*;
+use crate::attachment;
 use crate::message::Text;
 use crate::outbound::{Draft, Recipient, Sender, seal};
 use crate::padding::pad;
 use crate::secret::BoxSecretKey;
+use crate::standing::CLOCK_SLACK_MS;
 
 struct Pair {
     user: UserId,
@@ -47,8 +49,9 @@ impl Scene {
         });
         let draft = Draft {
             message_id: MessageId::from_bytes([4; 16]),
-            timestamp_ms: 1000,
+            timestamp_ms: 1_000_000,
             group_id: None,
+            roster: None,
             sequence: 1,
             ephemeral: false,
             payload: &payload,
@@ -63,6 +66,7 @@ impl Scene {
             user_id: &self.bob.user,
             box_key: &self.bob.public,
             shared: &shared,
+            instead: None,
         };
         seal(sender, draft, &[recipient], &mut self.rng).unwrap()
     }
@@ -210,7 +214,7 @@ fn a_malformed_outside_is_refused_by_name() {
         (|e| e.group_id = vec![1; 15], Refusal::MalformedEnvelope),
         (
             |e| e.case_sealed = Some(wire::CaseSealed::default()),
-            Refusal::UnsupportedEnvelope,
+            Refusal::MalformedEnvelope,
         ),
         (|e| e.sealed.clear(), Refusal::NotAddressedToMe),
         (
@@ -291,6 +295,45 @@ fn content_that_breaks_its_rules_is_refused_by_name() {
 }
 
 #[test]
+fn what_is_said_of_an_attachment_is_refused_by_name() {
+    let mut scene = scene();
+    let said = || {
+        let rng = &mut ChaCha20Rng::seed_from_u64(1);
+        let blob = attachment::seal_blob(b"film", "image/png", rng);
+        attachment::to_wire(&blob.expect("it is small").attachment)
+    };
+    type Case = (fn(&mut wire::Attachment), Refusal);
+    let cases: [Case; 6] = [
+        (|said| said.key.clear(), Refusal::MalformedAttachment),
+        (|said| said.chunk_size = 1, Refusal::MalformedAttachment),
+        (
+            |said| said.plaintext_size = 10_u64.pow(18),
+            Refusal::AttachmentTooLarge,
+        ),
+        (
+            |said| said.chunk_count = 2,
+            Refusal::AttachmentSizesDisagree,
+        ),
+        (
+            |said| said.thumbnail = vec![0; (16 << 10) + 1],
+            Refusal::ThumbnailTooLarge,
+        ),
+        (
+            |said| said.filename = "x".repeat(1025),
+            Refusal::AttachmentNameTooLong,
+        ),
+    ];
+    for (place, (change, refusal)) in cases.into_iter().enumerate() {
+        let envelope = scene.sent_with(|inner| {
+            let mut said = said();
+            change(&mut said);
+            inner.payload = Some(wire::inner::Payload::Attachment(said));
+        });
+        assert_eq!(scene.bob_opens(&envelope), Err(refusal), "case {place}");
+    }
+}
+
+#[test]
 fn what_may_be_lost_needs_no_number() {
     let mut scene = scene();
     let typing = Some(wire::inner::Payload::Typing(wire::Typing { active: true }));
@@ -325,6 +368,7 @@ fn a_senders_old_key_is_judged_by_why_it_is_old() {
     for (standing, refusal) in [
         (Standing::Compromised, Refusal::CompromisedKey),
         (Standing::RetiredTooLong, Refusal::RetiredKeyExpired),
+        (Standing::Rejected, Refusal::RejectedKey),
     ] {
         assert_eq!(scene.bob_opens_as(&envelope, standing), Err(refusal));
     }
@@ -332,6 +376,19 @@ fn a_senders_old_key_is_judged_by_why_it_is_old() {
         read(&envelope, &scene.bob, &[]),
         Err(Refusal::UnknownSender)
     );
+}
+
+#[test]
+fn a_revoked_key_speaks_for_what_is_from_before_alone() {
+    let mut scene = scene();
+    let envelope = scene.sent();
+    let sent_ms = envelope.timestamp_ms;
+    let at = |at_ms| scene.bob_opens_as(&envelope, Standing::Revoked { at_ms });
+    assert!(at(sent_ms).unwrap().retired_key);
+    // Its clock may be off by as much as a request's.
+    assert!(at(sent_ms.saturating_sub(CLOCK_SLACK_MS)).is_ok());
+    let before = sent_ms.checked_sub(CLOCK_SLACK_MS + 1);
+    assert_eq!(at(before.unwrap()), Err(Refusal::RevokedKey));
 }
 
 #[test]

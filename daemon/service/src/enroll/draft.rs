@@ -5,6 +5,7 @@ use std::path::Path;
 use connect_core::secret::DatabaseKey;
 use connect_proto::bundle::{self, Bundle};
 use connect_proto::ids::InstallationId;
+use connect_proto::sign::SignSecretKey;
 use connect_proto::{codec, wire};
 use connect_store::database::Store;
 use connect_store::enrollment;
@@ -13,21 +14,22 @@ use connect_vault::vault::Vault;
 
 use super::Request;
 use crate::error::Error;
-use crate::opening::open_vault;
-use crate::pin::from_vault;
+use crate::opening::{from_vault, open_vault};
 use crate::recover;
 use crate::session::{DATABASE, Session};
 
 /// Keys and a database that the relay may not know yet.
-pub(super) struct Draft {
-    pub(super) keys: Keys,
-    pub(super) store: Store,
-    pub(super) request: wire::EnrollRequest,
+pub(crate) struct Draft {
+    pub(crate) keys: Keys,
+    pub(crate) store: Store,
+    pub(crate) request: wire::EnrollRequest,
+    /// The key before, where it is still there: it vouches for the new one (D10).
+    pub(crate) previous: Option<SignSecretKey>,
 }
 
 /// An enrollment of the same user that was cut off goes on with the keys that were made. The relay may know them: where
 /// they cannot be opened they stay, unless the caller says that an installation of the user may be replaced.
-pub(super) async fn resume(
+pub(crate) async fn resume(
     session: &Session,
     request: &Request,
     dir: &Path,
@@ -72,6 +74,7 @@ pub(super) async fn resume(
         keys,
         store,
         request: made,
+        previous: None,
     }))
 }
 
@@ -80,7 +83,7 @@ fn is_lasting(error: Error) -> bool {
     matches!(error, Error::WrongPin { .. } | Error::StorageFailed(_))
 }
 
-pub(super) async fn begin(
+pub(crate) async fn begin(
     session: &Session,
     request: &Request,
     dir: &Path,
@@ -103,11 +106,7 @@ pub(super) async fn begin(
     };
     let made = wire::EnrollRequest {
         enrollment_code: request.code.to_string(),
-        profile: Some(wire::Profile {
-            display_name: request.display_name.clone(),
-            profession: request.profession.clone(),
-            organisation: request.organisation.clone(),
-        }),
+        profile: Some(request.profile()),
         bundle: Some(bundle::sign(&bundle, &keys.sign_key, None)),
         replace_existing_installation: request.replace_existing_installation,
     };
@@ -115,23 +114,24 @@ pub(super) async fn begin(
         keys,
         store,
         request: made,
+        previous: None,
     };
-    keep(&draft).await?;
+    keep(&draft.store, &draft.request).await?;
     Ok(draft)
 }
 
 /// Writes the request down, without the code, before it is made.
-pub(super) async fn keep(draft: &Draft) -> Result<(), Error> {
+pub(crate) async fn keep(store: &Store, request: &wire::EnrollRequest) -> Result<(), Error> {
     let kept = wire::EnrollRequest {
         enrollment_code: String::new(),
-        ..draft.request.clone()
+        ..request.clone()
     };
-    let mut tx = draft.store.begin().await?;
+    let mut tx = store.begin().await?;
     enrollment::put_pending(&mut tx, &codec::encode(&kept)).await?;
     Ok(tx.commit().await?)
 }
 
-async fn seal_keys(
+pub(crate) async fn seal_keys(
     vault: Vault,
     keys: Keys,
     request: &Request,
@@ -149,7 +149,7 @@ async fn seal_keys(
         .map_err(|_| Error::Internal("sealing ended early"))?
 }
 
-pub(super) fn chain_on(
+pub(crate) fn chain_on(
     draft: &Draft,
     entry: &wire::DirectoryEntry,
 ) -> Result<wire::SignedKeyBundle, Error> {
@@ -166,7 +166,9 @@ pub(super) fn chain_on(
     }
     bundle.revision = before.revision.checked_add(1).ok_or(Error::RelayRefused)?;
     bundle.previous_digest = Some(bundle::digest(last));
-    Ok(bundle::sign(&bundle, &draft.keys.sign_key, None))
+    let previous = draft.previous.as_ref();
+    let previous = previous.filter(|key| key.public_key() == before.sign_key);
+    Ok(bundle::sign(&bundle, &draft.keys.sign_key, previous))
 }
 
 fn create_private_dir(dir: &Path) -> Result<(), Error> {
@@ -179,7 +181,7 @@ fn create_private_dir(dir: &Path) -> Result<(), Error> {
 }
 
 /// Removes what an enrollment left behind.
-pub(super) async fn discard(session: &Session, dir: &Path) -> Result<(), Error> {
+pub(crate) async fn discard(session: &Session, dir: &Path) -> Result<(), Error> {
     let vault = session.vault(dir);
     let dir = dir.to_owned();
     let removed = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,4 @@
 //! A fresh database, and what stands in it.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use connect_store::codes::StateReason;
 use connect_store::conversations::{self, Conversation, ConversationRow};
 use connect_store::database::{Store, Tx};
 use connect_store::new::NewMessage;
-use connect_store::outgoing::{self, Outgoing};
+use connect_store::outgoing::{self, Outgoing, Recipients, To};
 use connect_store::place::MessageRow;
 use connect_store::received::{self, Stored};
 use connect_store::recipients;
@@ -99,8 +98,11 @@ pub(crate) async fn send(
     let (me, bob) = (user("me"), user("bob"));
     let outgoing = Outgoing {
         message: new(conversation, &me, n, "text"),
-        recipient: &bob,
-        envelope,
+        recipients: Recipients::One(To {
+            user_id: &bob,
+            hold: envelope.err(),
+        }),
+        envelope: envelope.ok(),
         app: "app",
         client_ref: (n == 1).then_some("ref"),
         digest: &[n; 32],

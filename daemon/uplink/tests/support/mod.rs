@@ -100,11 +100,26 @@ impl Request {
 
     /// Checks the signature as the relay does; gives the nonce and the timestamp.
     pub(crate) fn verified(&self, authority: &str, now_ms: u64) -> ([u8; 16], u64) {
+        self.verified_as("POST", authority, now_ms)
+    }
+
+    /// As `verified`, for another method.
+    pub(crate) fn verified_as(
+        &self,
+        method: &str,
+        authority: &str,
+        now_ms: u64,
+    ) -> ([u8; 16], u64) {
+        assert!(
+            self.head.starts_with(&format!("{method} ")),
+            "{}",
+            self.head
+        );
         let user: UserId = self.header("x-siilo-uid").unwrap().parse().unwrap();
         let claim = Claim::parse(self.header("x-siilo-sig").unwrap(), &user, now_ms).unwrap();
         let public = alice().1.public_key();
         let verified = claim
-            .verify("POST", authority, &self.path, &public)
+            .verify(method, authority, &self.path, &public)
             .unwrap();
         verified.check_body(&self.body).unwrap();
         (verified.nonce, verified.timestamp_ms)

@@ -20,6 +20,8 @@ fn sealed() -> Sealed {
             signing: vec![3; 90],
             database: vec![4; 90],
             local_file: vec![5; 90],
+            retired: Vec::new(),
+            next: None,
         },
     }
 }
@@ -30,6 +32,57 @@ fn what_was_written_is_read() {
     let mut without = sealed();
     without.recovery = None;
     assert_eq!(Sealed::parse(&without.encode()), Ok(without));
+}
+
+fn rotated() -> Sealed {
+    let mut sealed = sealed();
+    sealed.wrapped.retired = vec![Retired(vec![7; 90]), Retired(vec![8; 90])];
+    sealed.wrapped.next = Some(Next {
+        boxing: vec![9; 90],
+        signing: vec![10; 90],
+    });
+    sealed
+}
+
+#[test]
+fn a_file_is_of_the_first_version_until_keys_are_rotated() {
+    let version = |sealed: &Sealed| {
+        let file: serde_json::Value = serde_json::from_slice(&sealed.encode()).unwrap();
+        file["version"].as_u64().unwrap()
+    };
+    assert_eq!((version(&sealed()), version(&rotated())), (1, 2));
+    let mut finished = rotated();
+    finished.wrapped.next = None;
+    assert_eq!(version(&finished), 2);
+    assert_eq!(Sealed::parse(&rotated().encode()), Ok(rotated()));
+}
+
+#[test]
+fn a_version_that_does_not_fit_its_content_is_damage() {
+    let text = String::from_utf8(rotated().encode()).unwrap();
+    let older = text.replace("\"version\": 2", "\"version\": 1");
+    assert_ne!(older, text);
+    assert_eq!(Sealed::parse(older.as_bytes()), Err(Malformed));
+    let newer = text.replace("\"version\": 2", "\"version\": 3");
+    assert_eq!(Sealed::parse(newer.as_bytes()), Err(Malformed));
+}
+
+#[test]
+fn retired_keys_that_change_places_are_damage() {
+    let mut swapped = rotated();
+    swapped.wrapped.retired.reverse();
+    assert_ne!(swapped.checksum(), rotated().checksum());
+}
+
+#[test]
+fn the_most_retired_keys_of_the_longest_owner_fit() {
+    let mut sealed = rotated();
+    sealed.header.owner = "a".repeat(UserId::MAX_LEN).parse().unwrap();
+    // nonce, tag, label, owner, key
+    sealed.wrapped.retired = vec![Retired(vec![7; 24 + 16 + 40 + 64 + 32]); MAX_RETIRED];
+    assert_eq!(Sealed::parse(&sealed.encode()), Ok(sealed.clone()));
+    sealed.wrapped.retired.push(Retired(vec![7; 176]));
+    assert_eq!(Sealed::parse(&sealed.encode()), Err(Malformed));
 }
 
 #[test]
@@ -72,7 +125,7 @@ fn a_hostile_cost_is_refused_before_anything_is_derived() {
     let hostile = text.replace("\"memory_kib\": 65536", "\"memory_kib\": 104857600");
     assert_ne!(hostile, text);
     assert_eq!(Sealed::parse(hostile.as_bytes()), Err(Malformed));
-    let long = [text.as_bytes(), &[b' '; MAX_BYTES]].concat();
+    let long = [text.as_bytes(), &vec![b' '; MAX_BYTES]].concat();
     assert_eq!(Sealed::parse(&long), Err(Malformed));
 }
 

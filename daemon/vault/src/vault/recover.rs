@@ -3,6 +3,7 @@
 use connect_proto::ids::UserId;
 use rand_core::CryptoRngCore;
 
+use super::portable::Portable;
 use super::{Vault, sealing, take_turn};
 use crate::attempts::AttemptTime;
 use crate::disk;
@@ -18,6 +19,19 @@ impl Vault {
     pub fn has_recovery_key(&self) -> Result<bool, VaultError> {
         let _turn = take_turn();
         Ok(self.read()?.is_some_and(|sealed| sealed.recovery.is_some()))
+    }
+
+    /// What of the keys goes into a backup; none where there is no recovery key that would open it.
+    pub fn portable(&self) -> Result<Option<Portable>, VaultError> {
+        let _turn = take_turn();
+        let Some(sealed) = self.read()? else {
+            return Ok(None);
+        };
+        let owner = sealed.header.owner;
+        let wrapped = sealed.wrapped;
+        Ok(sealed
+            .recovery
+            .map(|recovery| Portable::new(&owner, recovery, wrapped)))
     }
 
     /// Opens the keys and seals them under a new PIN, in the keystore that is configured now. It takes neither the old PIN
@@ -48,7 +62,7 @@ impl Vault {
         // A secret that was made for this stays, whatever failed: the file may name it already, and alone it opens nothing.
         sealed.map_err(VaultError::from)?;
         self.ledger.clear().map_err(VaultError::from)?;
-        Ok(opened.keys)
+        Ok(opened)
     }
 
     /// The keystore's secret of these keys where it is still there, or a new one.
@@ -75,7 +89,7 @@ impl Vault {
         let _turn = take_turn();
         let (mut sealed, secret) = self.sealed_and_secret()?;
         let opened = self.evaluate(&sealed, &secret, pin, now)?;
-        let owner: &UserId = &opened.keys.owner;
+        let owner: &UserId = &opened.owner;
         let boxed = sealing::seal_for_recovery(&opened.master, owner, key, rng);
         sealed.recovery = Some(boxed);
         disk::replace(&self.path(), &sealed.encode()).map_err(VaultError::from)?;

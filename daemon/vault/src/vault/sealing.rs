@@ -12,10 +12,10 @@ use rand_core::CryptoRngCore;
 
 use crate::cost::KdfCost;
 use crate::kdf::{self, CannotDerive};
-use crate::keys::Keys;
+use crate::keys::{Keys, NextKeys};
 use crate::keystore::{KeystoreKind, KeystoreSecret, SecretId};
 use crate::recovery::RecoveryKey;
-use crate::sealed::{Header, SALT_LEN, Sealed, Wrapped};
+use crate::sealed::{Header, MAX_RETIRED, Next, Retired, SALT_LEN, Sealed, Wrapped};
 
 /// What keys are sealed under.
 pub(super) struct SealUnder<'a> {
@@ -26,13 +26,6 @@ pub(super) struct SealUnder<'a> {
     pub(super) pin: &'a str,
 }
 
-/// What an opened file gives.
-pub(super) struct Opened {
-    /// It stays the same for as long as the account does: the recovery key's box holds it too.
-    pub(super) master: MasterKey,
-    pub(super) keys: Keys,
-}
-
 /// Seals a new account's keys.
 pub(super) fn seal(
     keys: &Keys,
@@ -40,13 +33,13 @@ pub(super) fn seal(
     recovery: Option<&RecoveryKey>,
     rng: &mut impl CryptoRngCore,
 ) -> io::Result<Sealed> {
-    let master = MasterKey::generate(rng);
-    let (header, boxed) = seal_master(&master, &keys.owner, under, rng)?;
+    let master = &keys.master;
+    let (header, boxed) = seal_master(master, &keys.owner, under, rng)?;
     Ok(Sealed {
         header,
         master: boxed,
-        recovery: recovery.map(|key| seal_for_recovery(&master, &keys.owner, key, rng)),
-        wrapped: wrap_all(&master, keys, rng),
+        recovery: recovery.map(|key| seal_for_recovery(master, &keys.owner, key, rng)),
+        wrapped: wrap_all(keys, rng),
     })
 }
 
@@ -109,52 +102,137 @@ pub(super) fn open(
     sealed: &Sealed,
     secret: &KeystoreSecret,
     pin: &str,
-) -> Result<Opened, CannotUnseal> {
+) -> Result<Keys, CannotUnseal> {
     let unlock_key = kdf::unlock_key(&sealed.header, secret, pin)
         .map_err(|CannotDerive| CannotUnseal::OutOfMemory)?;
-    open_with(&unlock_key, &sealed.master, sealed)
+    open_with(
+        &unlock_key,
+        &sealed.master,
+        &sealed.header.owner,
+        &sealed.wrapped,
+    )
 }
 
 /// `WrongPin` where it is another account's recovery key, or the account has none.
-pub(super) fn open_by_recovery(sealed: &Sealed, key: &RecoveryKey) -> Result<Opened, CannotUnseal> {
+pub(super) fn open_by_recovery(sealed: &Sealed, key: &RecoveryKey) -> Result<Keys, CannotUnseal> {
     let boxed = sealed.recovery.as_ref().ok_or(CannotUnseal::WrongPin)?;
-    open_with(&key.unlock_key(&sealed.header.owner), boxed, sealed)
+    open_boxes(&sealed.header.owner, boxed, &sealed.wrapped, key)
 }
 
-fn open_with(key: &UnlockKey, boxed: &[u8], sealed: &Sealed) -> Result<Opened, CannotUnseal> {
+/// The boxes that the recovery key opens, wherever they lie.
+pub(super) fn open_boxes(
+    owner: &UserId,
+    boxed: &[u8],
+    wrapped: &Wrapped,
+    key: &RecoveryKey,
+) -> Result<Keys, CannotUnseal> {
+    open_with(&key.unlock_key(owner), boxed, owner, wrapped)
+}
+
+fn open_with(
+    key: &UnlockKey,
+    boxed: &[u8],
+    owner: &UserId,
+    wrapped: &Wrapped,
+) -> Result<Keys, CannotUnseal> {
     let master = secretbox::open(key, boxed).map_err(|CannotOpen| CannotUnseal::WrongPin)?;
     let master = master
         .as_slice()
         .try_into()
         .map_err(|_| CannotUnseal::Damaged)?;
     let master = MasterKey::from_bytes(master);
-    let keys = unwrap_all(&master, sealed).map_err(|CannotOpen| CannotUnseal::Damaged)?;
-    Ok(Opened { master, keys })
+    unwrap_all(master, owner, wrapped).map_err(|CannotOpen| CannotUnseal::Damaged)
 }
 
-fn wrap_all(master: &MasterKey, keys: &Keys, rng: &mut impl CryptoRngCore) -> Wrapped {
-    let mut wrap = |purpose, key: &[u8; 32]| wrap(master, purpose, &keys.owner, key, rng);
+fn wrap_all(keys: &Keys, rng: &mut impl CryptoRngCore) -> Wrapped {
+    let mut wrap = |purpose, key: &[u8; 32]| wrap(&keys.master, purpose, &keys.owner, key, rng);
     Wrapped {
         boxing: wrap(KeyPurpose::Box, keys.box_key.expose()),
         signing: wrap(KeyPurpose::Sign, keys.sign_key.expose_seed()),
         database: wrap(KeyPurpose::Database, keys.database_key.expose()),
         local_file: wrap(KeyPurpose::LocalFile, keys.local_file_key.expose()),
+        retired: Vec::new(),
+        next: None,
     }
 }
 
-fn unwrap_all(master: &MasterKey, sealed: &Sealed) -> Result<Keys, CannotOpen> {
+/// Puts the keys of a rotation beside those in force, in the place of others that were there.
+///
+/// What a rotation writes is wrapped by the local-file key, which the master key wraps: only that one is in memory while
+/// the account is unlocked.
+pub(super) fn add_next(
+    sealed: &mut Sealed,
+    under: &LocalFileKey,
+    next: &NextKeys,
+    rng: &mut impl CryptoRngCore,
+) {
     let owner = &sealed.header.owner;
-    let wrapped = &sealed.wrapped;
-    let unwrap = |purpose, key: &[u8]| unwrap(master, purpose, owner, key);
+    let mut wrap = |purpose, key: &[u8; 32]| wrap(under, purpose, owner, key, rng);
+    sealed.wrapped.next = Some(Next {
+        boxing: wrap(KeyPurpose::NextBox, next.box_key.expose()),
+        signing: wrap(KeyPurpose::NextSign, next.sign_key.expose_seed()),
+    });
+}
+
+/// The keys of a rotation are in force, and the Box Key before them is retired. Where no rotation has begun, nothing
+/// is changed.
+pub(super) fn promote_next(
+    sealed: &mut Sealed,
+    under: &LocalFileKey,
+    before: &BoxSecretKey,
+    rng: &mut impl CryptoRngCore,
+) -> Result<(), CannotOpen> {
+    let Some(next) = sealed.wrapped.next.take() else {
+        return Ok(());
+    };
+    let owner = &sealed.header.owner;
+    let boxing = unwrap(under, KeyPurpose::NextBox, owner, &next.boxing)?;
+    let signing = unwrap(under, KeyPurpose::NextSign, owner, &next.signing)?;
+    let mut wrap = |purpose, key: &[u8; 32]| wrap(under, purpose, owner, key, rng);
+    let retired = Retired(wrap(KeyPurpose::RetiredBox, before.expose()));
+    sealed.wrapped.boxing = wrap(KeyPurpose::Box, &boxing);
+    sealed.wrapped.signing = wrap(KeyPurpose::Sign, &signing);
+    sealed.wrapped.retired.insert(0, retired);
+    sealed.wrapped.retired.truncate(MAX_RETIRED);
+    Ok(())
+}
+
+fn unwrap_all(master: MasterKey, owner: &UserId, wrapped: &Wrapped) -> Result<Keys, CannotOpen> {
+    let by_master = |purpose, key: &[u8]| unwrap(&master, purpose, owner, key);
+    let local_file = by_master(KeyPurpose::LocalFile, &wrapped.local_file)?;
+    let local_file_key = LocalFileKey::from_bytes(&local_file);
+    let by_local_file = |purpose, key: &[u8]| unwrap(&local_file_key, purpose, owner, key);
+    // Those that the account was made with, or those of its last rotation.
+    let in_force = |purpose, key: &[u8]| {
+        by_master(purpose, key).or_else(|CannotOpen| by_local_file(purpose, key))
+    };
+    let retired = wrapped.retired.iter().map(|retired| {
+        let key = by_local_file(KeyPurpose::RetiredBox, &retired.0)?;
+        Ok(BoxSecretKey::from_bytes(&key))
+    });
+    let retired = retired.collect::<Result<_, CannotOpen>>()?;
+    let next = match &wrapped.next {
+        None => None,
+        Some(next) => Some(NextKeys {
+            box_key: BoxSecretKey::from_bytes(&*by_local_file(KeyPurpose::NextBox, &next.boxing)?),
+            sign_key: SignSecretKey::from_seed(&*by_local_file(
+                KeyPurpose::NextSign,
+                &next.signing,
+            )?),
+        }),
+    };
     Ok(Keys {
         owner: owner.clone(),
-        box_key: BoxSecretKey::from_bytes(&*unwrap(KeyPurpose::Box, &wrapped.boxing)?),
-        sign_key: SignSecretKey::from_seed(&*unwrap(KeyPurpose::Sign, &wrapped.signing)?),
-        database_key: DatabaseKey::from_bytes(&*unwrap(KeyPurpose::Database, &wrapped.database)?),
-        local_file_key: LocalFileKey::from_bytes(&*unwrap(
-            KeyPurpose::LocalFile,
-            &wrapped.local_file,
+        retired,
+        next,
+        box_key: BoxSecretKey::from_bytes(&*in_force(KeyPurpose::Box, &wrapped.boxing)?),
+        sign_key: SignSecretKey::from_seed(&*in_force(KeyPurpose::Sign, &wrapped.signing)?),
+        database_key: DatabaseKey::from_bytes(&*by_master(
+            KeyPurpose::Database,
+            &wrapped.database,
         )?),
+        local_file_key,
+        master,
     })
 }
 
@@ -182,7 +260,7 @@ mod tests {
     }
 
     fn opened(sealed: &Sealed, pin: &str) -> Result<Keys, CannotUnseal> {
-        open(sealed, &KeystoreSecret::none(), pin).map(|opened| opened.keys)
+        open(sealed, &KeystoreSecret::none(), pin)
     }
 
     #[test]
@@ -216,7 +294,7 @@ mod tests {
     fn the_recovery_key_opens_what_it_was_made_for() {
         let recovered = |sealed: &Sealed, byte| {
             let key = RecoveryKey::from_bytes(&[byte; RecoveryKey::LEN]);
-            open_by_recovery(sealed, &key).map(|opened| *opened.keys.database_key.expose())
+            open_by_recovery(sealed, &key).map(|keys| *keys.database_key.expose())
         };
         let whole = sealed(1);
         let expected = *opened(&whole, PIN).unwrap().database_key.expose();
@@ -228,6 +306,66 @@ mod tests {
         let mut without = whole;
         without.recovery = None;
         assert_eq!(recovered(&without, 9), Err(CannotUnseal::WrongPin));
+    }
+
+    #[test]
+    fn keys_of_a_rotation_take_their_place_and_the_one_before_is_kept() {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let mut file = sealed(1);
+        let first = opened(&file, PIN).unwrap();
+        let next = NextKeys::generate(&mut rng);
+        add_next(&mut file, &first.local_file_key, &next, &mut rng);
+        let begun = opened(&file, PIN).unwrap();
+        assert_eq!(begun.box_key.expose(), first.box_key.expose());
+        let beside = begun.next.unwrap();
+        assert_eq!(beside.box_key.expose(), next.box_key.expose());
+        assert_eq!(beside.sign_key.expose_seed(), next.sign_key.expose_seed());
+
+        for _ in 0..2 {
+            promote_next(&mut file, &first.local_file_key, &first.box_key, &mut rng).unwrap();
+        }
+        let rotated = opened(&file, PIN).unwrap();
+        assert_eq!(rotated.box_key.expose(), next.box_key.expose());
+        assert_eq!(rotated.sign_key.expose_seed(), next.sign_key.expose_seed());
+        assert_eq!(rotated.retired.len(), 1);
+        assert_eq!(rotated.retired[0].expose(), first.box_key.expose());
+        assert!(rotated.next.is_none());
+    }
+
+    #[test]
+    fn no_key_of_a_rotation_passes_for_another() {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let mut file = sealed(1);
+        let first = opened(&file, PIN).unwrap();
+        let next = NextKeys::generate(&mut rng);
+        add_next(&mut file, &first.local_file_key, &next, &mut rng);
+        let mut swapped = file.clone();
+        let next = swapped.wrapped.next.as_mut().unwrap();
+        std::mem::swap(&mut swapped.wrapped.boxing, &mut next.boxing);
+        assert_eq!(opened(&swapped, PIN).unwrap_err(), CannotUnseal::Damaged);
+        promote_next(&mut file, &first.local_file_key, &first.box_key, &mut rng).unwrap();
+        let retired = &mut file.wrapped.retired[0].0;
+        std::mem::swap(&mut file.wrapped.boxing, retired);
+        assert_eq!(opened(&file, PIN).unwrap_err(), CannotUnseal::Damaged);
+    }
+
+    #[test]
+    fn the_oldest_retired_key_goes_past_the_most_that_are_kept() {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let mut file = sealed(1);
+        let first = opened(&file, PIN).unwrap();
+        let under = &first.local_file_key;
+        let mut before = BoxSecretKey::from_bytes(first.box_key.expose());
+        for _ in 0..=MAX_RETIRED {
+            let next = NextKeys::generate(&mut rng);
+            add_next(&mut file, under, &next, &mut rng);
+            promote_next(&mut file, under, &before, &mut rng).unwrap();
+            before = next.box_key;
+        }
+        let retired = opened(&file, PIN).unwrap().retired;
+        assert_eq!(retired.len(), MAX_RETIRED);
+        let is_first = |key: &BoxSecretKey| key.expose() == first.box_key.expose();
+        assert!(!retired.iter().any(is_first));
     }
 
     #[test]

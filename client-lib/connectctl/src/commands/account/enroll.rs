@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use connect_api::account::{self, EnrollParams, EnrollmentCode};
+use connect_api::account::{self, EnrollParams};
 use connect_api::recovery::RecoveryKey;
 use rand_core::OsRng;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::commands::recovery;
 use crate::context::Context;
 use crate::error::Error;
-use crate::secret::{self, PinSource};
+use crate::secret::{CodeSource, PinSource};
 use crate::{escape, input, table};
 
 #[derive(Args)]
@@ -26,17 +26,8 @@ pub(crate) struct Enroll {
     /// The certificate authority that signed the relay's certificate (PEM). Left out: the public ones.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The operator's code. It is good for one use.
-    #[arg(
-        long,
-        value_name = "CODE",
-        required_unless_present = "code_file",
-        conflicts_with = "code_file"
-    )]
-    code: Option<String>,
-    /// Read the code from this file; - is standard input.
-    #[arg(long, value_name = "FILE")]
-    code_file: Option<PathBuf>,
+    #[command(flatten)]
+    code: CodeSource,
     /// The user that the code was issued for, where the code does not say it.
     #[arg(long, value_name = "USER")]
     user_id: Option<String>,
@@ -85,20 +76,12 @@ struct Made {
 
 pub(crate) async fn run(args: Enroll, context: &Context) -> Result<(), Error> {
     let is_stdin = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if is_stdin(&args.code_file) && is_stdin(&args.pin.pin_file) {
+    if is_stdin(&args.code.code_file) && is_stdin(&args.pin.pin_file) {
         return Err(Error::Usage(
             "standard input cannot be the code and the PIN".into(),
         ));
     }
-    let code = match (args.code, &args.code_file) {
-        (Some(code), _) => code,
-        (None, Some(path)) => secret::from_file(&context.out, path)?.as_str().to_owned(),
-        (None, None) => {
-            return Err(Error::Usage(
-                "the code is missing: --code or --code-file".into(),
-            ));
-        }
-    };
+    let code = args.code.read(&context.out)?;
     let relay_ca_pem = match &args.ca {
         Some(path) => Some(input::read(path)?.as_str().to_owned()),
         None => None,
@@ -108,7 +91,7 @@ pub(crate) async fn run(args: Enroll, context: &Context) -> Result<(), Error> {
         relay_url: args.relay,
         relay_pins: args.relay_pins,
         relay_ca_pem,
-        enrollment_code: EnrollmentCode(code),
+        enrollment_code: code,
         user_id: args.user_id,
         display_name: args.name,
         profession: args.profession,

@@ -13,7 +13,11 @@ pub(crate) struct Show {}
 
 pub(crate) async fn run(_: Show, context: &Context) -> Result<(), Error> {
     let account = context.call::<account::Get>(Nothing {}).await?;
-    context.out.answer(&account, || {
+    show(&account, context)
+}
+
+pub(super) fn show(account: &account::Account, context: &Context) -> Result<(), Error> {
+    context.out.answer(account, || {
         table::pairs(
             &context.out,
             &[

@@ -6,6 +6,7 @@ use connect_api::messages::{self, ListParams, MarkReadParams, Message};
 use connect_api::page::Page;
 use owo_colors::Style;
 
+use crate::commands::attachments;
 use crate::context::Context;
 use crate::error::Error;
 use crate::output::Output;
@@ -70,7 +71,7 @@ fn text(out: &Output, messages: &[Message]) -> String {
     blocks.join("\n")
 }
 
-fn block(out: &Output, message: &Message) -> String {
+pub(crate) fn block(out: &Output, message: &Message) -> String {
     let author = out.paint(&escape::line(&message.author), Style::new().bold());
     let rest = format!(
         "{}  {}  {}",
@@ -78,11 +79,15 @@ fn block(out: &Output, message: &Message) -> String {
         words::standing(message),
         escape::line(&message.message_id)
     );
-    format!(
-        "{author}  {}\n{}",
-        out.paint(&rest, Style::new().dimmed()),
-        indented(&escape::lines(&message.text))
-    )
+    let mut block = format!("{author}  {}", out.paint(&rest, Style::new().dimmed()));
+    let shown = message.attachment.as_ref().map(attachments::summary);
+    for text in shown.into_iter().chain([escape::lines(&message.text)]) {
+        if !text.is_empty() {
+            block.push('\n');
+            block.push_str(&indented(&text));
+        }
+    }
+    block
 }
 
 /// So that no text can pass for the head of another message.

@@ -3,6 +3,7 @@
 use clap::Args;
 use connect_api::messages::{self, Message, MessageParams};
 
+use crate::commands::attachments;
 use crate::context::Context;
 use crate::error::Error;
 use crate::output::Output;
@@ -51,6 +52,7 @@ fn text(out: &Output, message: &Message) -> String {
     if !message.recipients.is_empty() {
         parts.push(recipients(out, message));
     }
+    parts.extend(message.attachment.as_ref().map(attachments::summary));
     parts.push(escape::lines(&message.text));
     parts.join("\n\n")
 }

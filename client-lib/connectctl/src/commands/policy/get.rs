@@ -4,6 +4,7 @@ use clap::Args;
 use connect_api::page::Nothing;
 use connect_api::policy::{self, Policy};
 
+use crate::commands::attachments::bytes;
 use crate::context::Context;
 use crate::error::Error;
 use crate::table;
@@ -23,10 +24,20 @@ pub(crate) fn show(policy: &Policy, context: &Context) -> Result<(), Error> {
         Some(1) => "1 day".to_owned(),
         Some(days) => format!("{days} days"),
     };
+    let fetched = match policy.download_up_to_bytes {
+        None => "as they come".to_owned(),
+        Some(0) => "when asked for".to_owned(),
+        Some(most) => format!("as they come up to {}", bytes(most)),
+    };
     let pairs = [
         ("messages kept", kept),
         ("typing", told(policy.typing).to_owned()),
         ("reading", told(policy.read_receipts).to_owned()),
+        ("attachments fetched", fetched),
+        (
+            "attachments kept",
+            format!("up to {}", bytes(policy.attachments_quota_bytes)),
+        ),
     ];
     context
         .out

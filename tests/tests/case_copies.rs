@@ -1,0 +1,188 @@
+//! What becomes of the copies of a case's files for whoever joins it late: taken back, for somebody who is out, cut off, or
+//! none at all (D16).
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use connect_api::attachments::AttachmentState;
+use connect_api::events::EventBody;
+use connect_api::messages::{Delete, MessageParams};
+use connect_api::policy::{Set, SetParams};
+use connect_proto::ids::AttachmentId;
+use connect_store::cases::{self, copies};
+use connect_tests::attachments::{
+    CHUNK, PATIENCE, download, files, film, kept, send_to_case, soon, standing,
+};
+use connect_tests::bad_cases::Cases;
+use connect_tests::fake_relay::Reply;
+use connect_tests::mischief::Story;
+use connect_tests::world::{Person, World};
+use tokio::time::timeout;
+
+/// The daemon's file of an attachment that was sent last, by the files that were there before.
+fn newest(person: &Person, before: &[PathBuf]) -> Result<PathBuf> {
+    let mut files = kept(&person.state_dir)?;
+    files.retain(|file| !before.contains(file));
+    let [file] = <[_; 1]>::try_from(files).ok().context("one new file")?;
+    Ok(file)
+}
+
+/// How often the first chunk of a file lies at the relay.
+fn at_the_relay(world: &World, ciphertext: &[u8]) -> Result<usize> {
+    let chunk = &ciphertext[..ciphertext.len().min(CHUNK + 16)];
+    let mut count = 0;
+    for file in files(&world.relay_dir().join("attachments"))? {
+        // One that is being removed just now is none.
+        count += usize::from(fs::read(file).is_ok_and(|bytes| bytes == chunk));
+    }
+    Ok(count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_or_for_whom_is_out_leaves_the_relay() -> Result<()> {
+    let world = World::new().await?;
+    let (alice, bob) = (world.person("alice").await?, world.person("bob").await?);
+    let (dora, eve) = (world.person("dora").await?, world.person("eve").await?);
+    for other in [&bob, &dora, &eve] {
+        alice.adds(other).await?;
+    }
+    let case = alice.begins_case("Bed 4", &[&bob], &[]).await?.case;
+    let [message_id, hip] = send_to_case(&alice, &case, &film(20, "hip")).await?;
+    let before = kept(&alice.state_dir)?;
+    let hip_sealed = fs::read(newest(&alice, &[])?)?;
+    let [_, knee] = send_to_case(&alice, &case, &film(CHUNK + 9, "knee")).await?;
+    let knee_sealed = fs::read(newest(&alice, &before)?)?;
+    for one in [&dora, &eve] {
+        alice.adds_to_case(&case, one).await?;
+        for id in [&hip, &knee] {
+            timeout(PATIENCE, one.has_all_of(id)).await??;
+        }
+    }
+    // What its author sent, and a copy for each.
+    for sealed in [&hip_sealed, &knee_sealed] {
+        assert_eq!(at_the_relay(&world, sealed)?, 3);
+    }
+    alice
+        .client
+        .call::<Delete>(MessageParams { message_id })
+        .await?;
+    soon(async || Ok(at_the_relay(&world, &hip_sealed)? == 0)).await?;
+    assert_eq!(at_the_relay(&world, &knee_sealed)?, 3);
+    alice.removes_from_case(&case, &eve).await?;
+    soon(async || Ok(at_the_relay(&world, &knee_sealed)? == 2)).await?;
+    // Who is added again gets one again, under another id.
+    alice.adds_to_case(&case, &eve).await?;
+    soon(async || Ok(at_the_relay(&world, &knee_sealed)? == 3)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_keeps_no_other_waiting_and_comes_later() -> Result<()> {
+    let world = World::new().await?;
+    let (mut alice, bob) = (world.person("alice").await?, world.person("bob").await?);
+    let dora = world.person("dora").await?;
+    for other in [&bob, &dora] {
+        alice.adds(other).await?;
+    }
+    let case = alice.begins_case("Bed 4", &[&bob], &[]).await?.case;
+    let [_, small] = send_to_case(&alice, &case, &film(20, "knee")).await?;
+    let before = kept(&alice.state_dir)?;
+    let small_file = newest(&alice, &[])?;
+    let [_, large] = send_to_case(&alice, &case, &film(CHUNK, "hip")).await?;
+    let large_sealed = fs::read(newest(&alice, &before)?)?;
+    let small_sealed = fs::read(&small_file)?;
+    // The smallest would be the first, and cannot be opened.
+    fs::remove_file(&small_file)?;
+    fs::create_dir(&small_file)?;
+
+    alice.adds_to_case(&case, &dora).await?;
+    timeout(PATIENCE, dora.has_all_of(&large)).await??;
+    alice.stop().await;
+    fs::remove_dir(&small_file)?;
+    fs::write(&small_file, &small_sealed)?;
+    alice.start().await?;
+    alice.unlock().await?;
+    timeout(PATIENCE, dora.has_all_of(&small)).await??;
+    // What was there before the daemon ended was not brought there again.
+    for sealed in [&small_sealed, &large_sealed] {
+        assert_eq!(at_the_relay(&world, sealed)?, 2);
+    }
+    Ok(())
+}
+
+/// By the word of whoever brought her in, who lies.
+async fn is_told(person: &mut Person, case: &str, lies: &[(&str, AttachmentId)]) -> Result<()> {
+    person.stop().await;
+    let store = person.database().await?;
+    let found = cases::find(&store, case.parse()?)
+        .await?
+        .context("the case")?;
+    let by = found.introduced_by.context("somebody brought her in")?;
+    let mut said = Vec::new();
+    for (id, place) in lies {
+        said.push((id.parse()?, *place));
+    }
+    let mut tx = store.begin().await?;
+    copies::put(&mut tx, found.row, &by, &said).await?;
+    tx.commit().await?;
+    store.close().await;
+    person.start().await?;
+    person.unlock().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_none_hides_nothing() -> Result<()> {
+    let world = World::new().await?;
+    let (alice, bob) = (world.person("alice").await?, world.person("bob").await?);
+    let mut dora = world.person("dora").await?;
+    for other in [&bob, &dora] {
+        alice.adds(other).await?;
+    }
+    let nothing = SetParams {
+        download_up_to_bytes: Some(Some(0)),
+        ..SetParams::default()
+    };
+    dora.client.call::<Set>(nothing).await?;
+    let case = alice.begins_case("Bed 4", &[&bob], &[]).await?.case;
+    alice.adds_to_case(&case, &dora).await?;
+    dora.sees_case(&case, 2).await?;
+    let (first, second) = (film(2 * CHUNK, "hip"), film(2 * CHUNK, "knee"));
+    let [_, hip] = send_to_case(&alice, &case, &first).await?;
+    let [_, knee] = send_to_case(&alice, &case, &second).await?;
+    for id in [&hip, &knee] {
+        soon(async || {
+            let there = standing(&dora.client, id).await;
+            Ok(there.is_ok_and(|it| it.attachment.state == AttachmentState::Available))
+        })
+        .await?;
+    }
+    // Where nothing lies, and where another film does.
+    let nowhere = AttachmentId::from_bytes([7; 16]);
+    is_told(&mut dora, &case, &[(&hip, nowhere), (&knee, hip.parse()?)]).await?;
+    for (id, bytes) in [(&hip, &first), (&knee, &second)] {
+        let bytes_here = timeout(PATIENCE, download(&dora.client, id, 0)).await??;
+        ensure!(bytes_here == *bytes);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_brought_one_in_and_left_may_still_tell_of_copies_and_bring_no_key() -> Result<()> {
+    let story = Story::new().await?;
+    let (page, with_a_key) = Cases::new(&story)?.who_left(&story);
+    let count = page.len() + 1;
+    story.relay.replies(Reply::Page(page));
+    story.relay.replies(Reply::Page(vec![with_a_key]));
+    let mut events = story.alice.events();
+    story.relay.acknowledged(count).await;
+    let quarantined = story.alice.client.health().await?.inbox.quarantined;
+    let mut told = Vec::new();
+    while told.len() as u64 != quarantined {
+        let event = timeout(PATIENCE, events.next()).await?;
+        if let EventBody::MessageQuarantined { reason, .. } = event.context("an event")??.body {
+            told.push(reason);
+        }
+    }
+    assert_eq!(told, ["bad_key_share"]);
+    Ok(())
+}
