@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use connect_api::cases::{Case, CaseState};
+use connect_api::cases::{AddParticipant, Case, CaseState, ParticipantParams};
+use connect_api::contacts::{Add, UserParams};
 use connect_api::events::EventBody;
 use connect_core::attachment::{seal_chunk, sealed_size};
 use connect_core::message::Payload as Read;
@@ -101,6 +102,34 @@ impl<'s> Plot<'s> {
         let entry = person.entry(wire::KeyState::KeyActive, 0);
         self.story.relay.publishes(entry);
         Ok(person)
+    }
+
+    /// Alice adds somebody, who has no daemon.
+    pub async fn adds(&self, person: &Mallory) -> Result<()> {
+        let (alice, user_id) = (&self.story.alice.client, person.user_id.to_string());
+        let contact = UserParams {
+            user_id: user_id.clone(),
+        };
+        alice.call::<Add>(contact).await?;
+        let case = self.case();
+        let added = ParticipantParams { case, user_id };
+        alice.call::<AddParticipant>(added).await?;
+        Ok(())
+    }
+
+    /// What Alice shares with somebody, once it is as wanted.
+    pub async fn shares_with(
+        &self,
+        person: &Mallory,
+        wanted: impl Fn(&wire::CaseKeyShare) -> bool,
+    ) -> Result<wire::CaseKeyShare> {
+        let shared = self.story.relay.sent_one(|envelope| {
+            match person.opens(&self.story.to, envelope)?.payload? {
+                Payload::CaseKeyShare(share) => wanted(&share).then_some(share),
+                _ => None,
+            }
+        });
+        timeout(PATIENCE, shared).await.context("nothing shared")
     }
 
     /// An entry under a revision; under none where it is the first revision itself.

@@ -1,6 +1,6 @@
 //! The keys of a patient case: under whose Alice writes, what of them she keeps, and what waits for them (§3.6, D16).
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use connect_api::conversation::Conversation;
 use connect_api::events::EventBody;
 use connect_api::trust::{Decide, DecideParams, Decision};
@@ -8,6 +8,7 @@ use connect_core::message::Payload as Read;
 use connect_core::secret::CaseKey;
 use connect_proto::wire;
 use connect_proto::wire::Role::{Admin, Member};
+use connect_tests::attachments::{film, send_to_case};
 use connect_tests::bad_cases::after;
 use connect_tests::case_plot::{PATIENCE, Plot, control, first, is_text, key};
 use connect_tests::mallory::update;
@@ -73,6 +74,37 @@ async fn what_opens_under_no_key_that_is_known_waits_for_another_one() -> Result
         .await?;
     plot.reads(&text).await?;
     plot.has_nothing_aside().await
+}
+
+/// The key of an epoch may come before the revision that says who is not to have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_added_gets_no_key_of_an_epoch_that_has_not_begun_here() -> Result<()> {
+    let story = Story::new().await?;
+    let plot = Plot::new(&story);
+    let (mallory, nina) = (&story.mallory, plot.person("nina")?);
+    let one = first(&[("alice", Member), ("mallory", Admin)]);
+    let mut two = after(&one);
+    two.epoch = 2;
+    plot.brings(vec![
+        plot.share(mallory, &one, &[(1, &key(7))], None),
+        plot.entry(mallory, &key(7), None, control(&one)),
+    ])
+    .await?;
+    plot.is_at(1).await?;
+    send_to_case(&story.alice, &plot.case(), &film(20, "hip")).await?;
+    let ahead = plot.share(mallory, &two, &[(2, &key(8))], None);
+    plot.brings(vec![ahead]).await?;
+    plot.adds(&nina).await?;
+    // The keys themselves, where the history lies, and where the copy does.
+    let of = async |wanted: fn(&wire::CaseKeyShare) -> bool| {
+        let share = plot.shares_with(&nina, wanted).await?;
+        Ok::<_, Error>(share.keys.iter().map(|key| key.epoch).collect::<Vec<_>>())
+    };
+    let is_plain = |share: &wire::CaseKeyShare| share.history.is_none() && share.copies.is_empty();
+    assert_eq!(of(is_plain).await?, [1]);
+    assert_eq!(of(|share| share.history.is_some()).await?, [1]);
+    assert_eq!(of(|share| !share.copies.is_empty()).await?, [1]);
+    Ok(())
 }
 
 /// Eight keys of an epoch are kept of anybody, and two more of whoever began it.

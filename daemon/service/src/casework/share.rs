@@ -30,7 +30,19 @@ const KEYS_AT_ONCE: usize = 500;
 /// Copies in one share: as much.
 const COPIES_AT_ONCE: usize = 500;
 
-/// Sends a participant every key, in as many shares as it takes. One whose own key is not known yet gets them once it is.
+/// What a participant by this revision may have: a key that came ahead of its own revision may be one to keep from them.
+async fn list_keys(
+    journal: &mut Journal,
+    case: &Case,
+    control: &Control,
+) -> Result<Vec<(u32, CaseKey)>, Error> {
+    let mut keys = keys::list(journal.tx(), case.row).await?;
+    keys.retain(|(epoch, _)| *epoch <= control.epoch);
+    Ok(keys)
+}
+
+/// Sends a participant every key up to this revision's epoch, in as many shares as it takes. One whose own key is not known yet
+/// gets them once it is.
 pub(crate) async fn queue(
     journal: &mut Journal,
     case: &Case,
@@ -44,7 +56,7 @@ pub(crate) async fn queue(
         return Ok(());
     };
     let audience = Audience::of_user(contact);
-    let mut keys = keys::list(journal.tx(), case.row)
+    let mut keys = list_keys(journal, case, control)
         .await?
         .into_iter()
         .peekable();
@@ -64,7 +76,7 @@ pub(crate) async fn queue(
     Ok(())
 }
 
-/// Tells a participant where copies of attachments lie, beside the newest key: no share is without one.
+/// Tells a participant where copies of attachments lie, beside the key that is written under: no share is without one.
 pub(crate) async fn queue_copies(
     journal: &mut Journal,
     case: &Case,
@@ -77,10 +89,14 @@ pub(crate) async fn queue_copies(
     };
     let audience = Audience::of_user(contact);
     for part in copies.chunks(COPIES_AT_ONCE) {
-        let newest = keys::list(journal.tx(), case.row).await?.pop();
+        let mut keys = list_keys(journal, case, control).await?;
+        // Of the newest epoch the first: one that came later may be unknown there, and a share with it refused.
+        let newest = keys.last().map_or(0, |(epoch, _)| *epoch);
+        keys.drain(..keys.partition_point(|(epoch, _)| *epoch < newest));
+        keys.truncate(1);
         let share = KeyShare {
             case_id: case.case_id,
-            keys: newest.into_iter().collect(),
+            keys,
             control: control.digest(),
             history: None,
             copies: part.to_vec(),
