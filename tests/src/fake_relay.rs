@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use connect_proto::bundle::{self, Bundle};
-use connect_proto::hash::Digest;
+use connect_proto::hash::{Digest, sha256};
 use connect_proto::sign::{Purpose, SignSecretKey};
 use connect_proto::{codec, routes, wire};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,6 +62,8 @@ struct State {
     lookups: Vec<usize>,
     /// The answer to the next call of this path is made, and kept back.
     holds: Option<String>,
+    /// Chunks with these bytes.
+    holds_bytes: Option<Digest>,
     is_holding: bool,
     /// Long polls so far.
     polls: usize,
@@ -308,7 +310,10 @@ async fn serve(mut stream: TlsStream<TcpStream>, shared: &Shared) -> Result<()> 
             },
             path => answer(shared, path, &body)?,
         };
-        let is_held = |state: &mut State| state.holds.take_if(|held| *held == path).is_some();
+        let is_held = |state: &mut State| {
+            state.holds.take_if(|held| *held == path).is_some()
+                || (state.holds_bytes.take_if(|held| *held == sha256(&body))).is_some()
+        };
         if shared.with(is_held) {
             shared.with(|state| state.is_holding = true);
             let let_go = |state: &mut State| (!state.is_holding).then_some(());

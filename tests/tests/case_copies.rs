@@ -10,11 +10,15 @@ use connect_api::events::EventBody;
 use connect_api::messages::{Delete, MessageParams};
 use connect_api::policy::{Set, SetParams};
 use connect_proto::ids::AttachmentId;
+use connect_proto::routes;
+use connect_proto::wire::Role::{Admin, Member};
+use connect_proto::wire::inner::Payload;
 use connect_store::cases::{self, copies};
 use connect_tests::attachments::{
     CHUNK, PATIENCE, download, files, film, kept, send_to_case, soon, standing,
 };
 use connect_tests::bad_cases::Cases;
+use connect_tests::case_plot::{Plot, control, first, key};
 use connect_tests::fake_relay::Reply;
 use connect_tests::mischief::Story;
 use connect_tests::world::{Person, World};
@@ -110,8 +114,108 @@ async fn a_file_that_cannot_be_read_keeps_no_other_waiting_and_comes_later() -> 
     Ok(())
 }
 
+/// Films take long: whoever joins meanwhile gets what is small at once, and what was brought before is not brought again.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_behind_the_film_of_another() -> Result<()> {
+    let story = Story::new().await?;
+    let plot = Plot::new(&story);
+    let (nina, otto) = (plot.person("nina")?, plot.person("otto")?);
+    begins(&plot).await?;
+    send_to_case(&story.alice, &plot.case(), &film(20, "knee")).await?;
+    send_to_case(&story.alice, &plot.case(), &film(2 * CHUNK + 9, "hip")).await?;
+    let sent = story.relay.puts(4).await;
+    let [knee, mut hips @ ..] = <[_; 4]>::try_from(sent).ok().context("four chunks")?;
+    hips.sort_unstable();
+    let hips = hips.map(|(_, bytes)| bytes);
+
+    story.relay.holds_bytes(hips[0]);
+    plot.adds(&nina).await?;
+    timeout(PATIENCE, story.relay.is_holding()).await?;
+    plot.adds(&otto).await?;
+    plot.shares_with(&otto, |share| share.history.is_some())
+        .await?;
+    story.relay.lets_go();
+    for one in [&nina, &otto] {
+        plot.shares_with(one, |share| !share.copies.is_empty())
+            .await?;
+    }
+    // Histories are put as well.
+    let is_of_a_file = |bytes: &_| *bytes == knee.1 || hips.contains(bytes);
+    let copied = timeout(PATIENCE, async {
+        let mut count = 4 + 8;
+        loop {
+            let mut put = story.relay.puts(count).await;
+            count = put.len() + 1;
+            put.drain(..4);
+            put.retain(|(_, bytes)| is_of_a_file(bytes));
+            if put.len() >= 8 {
+                return put;
+            }
+        }
+    });
+    let order: Vec<_> = copied.await?.into_iter().map(|(_, bytes)| bytes).collect();
+    let of_nina = [knee.1, hips[0]];
+    assert_eq!(order, [&of_nina[..], &[knee.1], &hips[1..], &hips].concat());
+    Ok(())
+}
+
+/// Alice's case, begun by Mallory.
+async fn begins(plot: &Plot<'_>) -> Result<()> {
+    let mallory = &plot.story.mallory;
+    let one = first(&[("alice", Member), ("mallory", Admin)]);
+    plot.brings(vec![
+        plot.share(mallory, &one, &[(1, &key(7))], None),
+        plot.entry(mallory, &key(7), None, control(&one)),
+    ])
+    .await?;
+    plot.is_at(1).await?;
+    Ok(())
+}
+
+/// While another is on its way here, so that more is to come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_is_tried_once() -> Result<()> {
+    let story = Story::new().await?;
+    let plot = Plot::new(&story);
+    let nina = plot.person("nina")?;
+    begins(&plot).await?;
+    send_to_case(&story.alice, &plot.case(), &film(20, "knee")).await?;
+    fs::write(newest(&story.alice, &[])?, b"damaged")?;
+    let one = first(&[("alice", Member), ("mallory", Admin)]);
+    let text = plot.says(&story.mallory, &key(7), &one, "hip");
+    let hip = plot.history(9, &[&text]);
+    story
+        .relay
+        .holds(&routes::chunk(&AttachmentId::from_bytes([9; 16]), 1));
+    let sent = plot.entry(
+        &story.mallory,
+        &key(7),
+        Some(&one),
+        Payload::Attachment(hip),
+    );
+    plot.brings(vec![sent]).await?;
+    timeout(PATIENCE, story.relay.is_holding()).await?;
+
+    plot.adds(&nina).await?;
+    timeout(PATIENCE, story.relay.about_attachments(1)).await?;
+    story.relay.lets_go();
+    let told = plot.shares_with(&nina, |share| !share.copies.is_empty());
+    assert_eq!(told.await?.copies.len(), 1);
+    let about = story.relay.about_attachments(1).await;
+    let (created, removed): (Vec<_>, Vec<_>) =
+        about.iter().partition(|path| **path == routes::ATTACHMENTS);
+    // Alice's own, the history, the damaged one and the other.
+    assert_eq!((created.len(), removed.len()), (4, 1));
+    Ok(())
+}
+
 /// By the word of whoever brought her in, who lies.
-async fn is_told(person: &mut Person, case: &str, lies: &[(&str, AttachmentId)]) -> Result<()> {
+async fn is_told(
+    person: &mut Person,
+    case: &str,
+    lies: &[(&str, AttachmentId)],
+    now_ms: u64,
+) -> Result<()> {
     person.stop().await;
     let store = person.database().await?;
     let found = cases::find(&store, case.parse()?)
@@ -123,7 +227,7 @@ async fn is_told(person: &mut Person, case: &str, lies: &[(&str, AttachmentId)])
         said.push((id.parse()?, *place));
     }
     let mut tx = store.begin().await?;
-    copies::put(&mut tx, found.row, &by, &said).await?;
+    copies::put(&mut tx, found.row, &by, &said, now_ms).await?;
     tx.commit().await?;
     store.close().await;
     person.start().await?;
@@ -158,11 +262,23 @@ async fn a_copy_that_is_none_hides_nothing() -> Result<()> {
     }
     // Where nothing lies, and where another film does.
     let nowhere = AttachmentId::from_bytes([7; 16]);
-    is_told(&mut dora, &case, &[(&hip, nowhere), (&knee, hip.parse()?)]).await?;
+    let lies = [(hip.as_str(), nowhere), (&knee, hip.parse()?)];
+    is_told(&mut dora, &case, &lies, world.now_ms()).await?;
     for (id, bytes) in [(&hip, &first), (&knee, &second)] {
         let bytes_here = timeout(PATIENCE, download(&dora.client, id, 0)).await??;
         ensure!(bytes_here == *bytes);
     }
+    // Each was looked for there first, and is forgotten.
+    dora.stop().await;
+    let store = dora.database().await?;
+    let found = cases::find(&store, case.parse()?).await?;
+    let of = found.context("the case")?.conversation;
+    let mut tx = store.begin().await?;
+    for (id, _) in lies {
+        assert_eq!(copies::find(&mut tx, of, id.parse()?).await?, None);
+    }
+    drop(tx);
+    store.close().await;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_proto::routes::ATTACHMENT_DAYS;
-use connect_store::cases::{copying, entries};
+use connect_store::cases::{copies, copying, entries};
 use connect_store::{events, outgoing, received, retention, unopened};
 
 use crate::attachments::here;
@@ -114,9 +114,10 @@ async fn give_up_unopened(unlocked: &Unlocked, before_ms: u64) -> Result<(), Err
 async fn forget_copies(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error> {
     while !unlocked.ending.is_cancelled() {
         let mut tx = unlocked.store.begin().await?;
-        let gone = copying::expire(&mut tx, before_ms, AT_ONCE).await?;
+        let made = copying::expire(&mut tx, before_ms, AT_ONCE).await?;
+        let told = copies::expire(&mut tx, before_ms, AT_ONCE).await?;
         tx.commit().await?;
-        if gone < u64::from(AT_ONCE) {
+        if made.max(told) < u64::from(AT_ONCE) {
             break;
         }
     }

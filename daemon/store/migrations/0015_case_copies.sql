@@ -16,6 +16,7 @@ CREATE TABLE case_copies (
     sender         TEXT NOT NULL,
     attachment_id  BLOB NOT NULL,
     copy_id        BLOB NOT NULL,
+    told_ms        INTEGER NOT NULL,
     PRIMARY KEY (of_case, sender, attachment_id)
 ) STRICT, WITHOUT ROWID;
 

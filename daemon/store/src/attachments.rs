@@ -310,6 +310,13 @@ fn reason(row: &SqliteRow) -> Result<Option<AttachmentReason>, StoreError> {
         .transpose()
 }
 
+pub(crate) fn read_life(row: &SqliteRow) -> Result<Life, StoreError> {
+    Ok(Life {
+        row: AttachmentRow(row.try_get("id")?),
+        file: FileName(bytes(row, "file")?),
+    })
+}
+
 pub(crate) fn read(row: &SqliteRow) -> Result<Stored, StoreError> {
     let key: [u8; 32] = bytes(row, "key")?;
     let message: Option<i64> = row.try_get("message")?;

@@ -56,7 +56,7 @@ async fn a_copy_lies_where_who_brought_the_account_in_says() {
     let copy = |byte| (said.id, AttachmentId::from_bytes([byte; 16]));
     for (sender, byte) in [(&bob, 1), (&carol, 2), (&bob, 3)] {
         let told = [copy(byte)];
-        copies::put(&mut tx, row, sender, &told).await.unwrap();
+        copies::put(&mut tx, row, sender, &told, 9).await.unwrap();
     }
     tx.commit().await.unwrap();
     let of = cases::find(&store, CASE)
@@ -105,11 +105,13 @@ async fn of_one_sender_so_many_are_kept_and_no_more() {
         .map(|n| (numbered(n), numbered(n + 1)))
         .collect();
     for part in many.chunks(500) {
-        copies::put(&mut tx, of.row, &bob, part).await.unwrap();
+        copies::put(&mut tx, of.row, &bob, part, 9).await.unwrap();
     }
     // What is known has its newest place all the same.
     let moved = [(numbered(5), numbered(77))];
-    copies::put(&mut tx, of.row, &bob, &moved).await.unwrap();
+    copies::put(&mut tx, of.row, &bob, &moved, 10)
+        .await
+        .unwrap();
     for (n, expected) in [
         (5, Some(numbered(77))),
         (9_999, Some(numbered(10_000))),
@@ -120,6 +122,11 @@ async fn of_one_sender_so_many_are_kept_and_no_more() {
             .unwrap();
         assert_eq!(found, expected);
     }
+    // The relay has forgotten what is older.
+    assert_eq!(copies::expire(&mut tx, 10, 9_000).await.unwrap(), 9_000);
+    assert_eq!(copies::expire(&mut tx, 10, 9_000).await.unwrap(), 999);
+    let found = copies::find(&mut tx, of.conversation, numbered(5)).await;
+    assert_eq!(found.unwrap(), Some(numbered(77)));
     tx.commit().await.unwrap();
     store.close().await;
 }

@@ -27,6 +27,11 @@ impl FakeRelay {
         self.shared.with(|state| state.failing.insert(path, status));
     }
 
+    /// Takes such a chunk when it is put next, and answers once that is let go.
+    pub fn holds_bytes(&self, digest: Digest) {
+        self.shared.with(|state| state.holds_bytes = Some(digest));
+    }
+
     /// Waits until it was to forget so many attachments. Tells of which, and of creations that came before and after.
     pub async fn about_attachments(&self, removals: usize) -> Vec<String> {
         let enough = |state: &mut State| {

@@ -234,7 +234,7 @@ pub(crate) async fn take(
     let said = said.as_ref().map(|said| said.as_slice());
     shares::add(journal.tx(), case.row, sender, &share.control, said).await?;
     if !share.copies.is_empty() {
-        copies::put(journal.tx(), case.row, sender, &share.copies).await?;
+        copies::put(journal.tx(), case.row, sender, &share.copies, now_ms).await?;
     }
     // What others say of copies is not looked at, nor does it bring back what was discarded.
     if !share.copies.is_empty() && case.introduced_by.as_ref() == Some(sender) {

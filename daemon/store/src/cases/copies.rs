@@ -7,7 +7,7 @@ use crate::attachments::{self, Stored};
 use crate::conversations::ConversationRow;
 use crate::database::Tx;
 use crate::error::StoreError;
-use crate::row::bytes;
+use crate::row::{bytes, int};
 use sqlx::Row as _;
 
 /// Of one sender in one case at most.
@@ -19,6 +19,7 @@ pub async fn put(
     case: CaseRow,
     sender: &UserId,
     copies: &[(AttachmentId, AttachmentId)],
+    now_ms: u64,
 ) -> Result<(), StoreError> {
     let row =
         sqlx::query("SELECT count(*) AS known FROM case_copies WHERE of_case = ? AND sender = ?")
@@ -35,16 +36,17 @@ pub async fn put(
                 .bind(sender.as_str())
                 .bind(id.to_vec())
                 .bind(copy.to_vec())
+                .bind(int(now_ms))
         };
         let done = is_newer(
-            "UPDATE case_copies SET copy_id = ?4 WHERE of_case = ?1 AND sender = ?2 AND attachment_id = ?3",
+            "UPDATE case_copies SET copy_id = ?4, told_ms = ?5 WHERE of_case = ?1 AND sender = ?2 AND attachment_id = ?3",
         )
         .execute(tx.connection())
         .await?;
         if done.rows_affected() == 0 && room > 0 {
             room -= 1;
             is_newer(
-                "INSERT INTO case_copies (of_case, sender, attachment_id, copy_id) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO case_copies (of_case, sender, attachment_id, copy_id, told_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             )
             .execute(tx.connection())
             .await?;
@@ -95,4 +97,17 @@ pub async fn forget(
     .execute(tx.connection())
     .await?;
     Ok(())
+}
+
+/// Forgets what was told before that time: the relay has forgotten it as well.
+pub async fn expire(tx: &mut Tx, before_ms: u64, limit: u32) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM case_copies WHERE (of_case, sender, attachment_id) IN
+             (SELECT of_case, sender, attachment_id FROM case_copies WHERE told_ms < ? LIMIT ?)",
+    )
+    .bind(int(before_ms))
+    .bind(limit)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected())
 }

@@ -4,14 +4,14 @@ use connect_proto::ids::{AttachmentId, CaseId, UserId};
 use sqlx::Row as _;
 
 use super::CaseRow;
-use crate::attachments::{self, Stored};
+use crate::attachments::{self, Life};
 use crate::conversations::ConversationRow;
 use crate::database::{Store, Tx};
 use crate::error::StoreError;
 use crate::row::{bytes, int, parsed, uint};
 
 /// Somebody who is still to get copies of what was sent before.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     pub case: CaseRow,
     pub case_id: CaseId,
@@ -21,6 +21,14 @@ pub struct Due {
     asked: i64,
     /// What came later was sent to them as well.
     up_to: i64,
+}
+
+/// A file that could be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Here {
+    pub life: Life,
+    /// Plaintext bytes.
+    pub size: u64,
 }
 
 /// A copy for somebody, by the id under which it lies at the relay.
@@ -90,21 +98,28 @@ pub async fn settle(tx: &mut Tx, due: &Due) -> Result<bool, StoreError> {
 }
 
 /// What was sent before, whose ciphertext lies here whole and of which nothing was told yet; the smallest first.
-pub async fn list_here(store: &Store, due: &Due) -> Result<Vec<Stored>, StoreError> {
-    let query = attachments::select(
-        " WHERE m.conversation = ?1 AND m.deleted_ms IS NULL AND a.id <= ?2 AND a.state IN ('ready', 'uploading')
+pub async fn list_here(store: &Store, due: &Due) -> Result<Vec<Here>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT a.id, a.file, a.size FROM attachments a JOIN messages m ON m.id = a.message
+         WHERE m.conversation = ?1 AND m.deleted_ms IS NULL AND a.id <= ?2 AND a.state IN ('ready', 'uploading')
              AND NOT EXISTS (SELECT 1 FROM case_copies_made k WHERE k.of_case = ?3 AND k.user_id = ?4
                  AND k.attachment_id = a.attachment_id AND k.told AND NOT k.withdrawn)
          ORDER BY a.size, a.id",
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
-        .bind(due.conversation.0)
-        .bind(due.up_to)
-        .bind(due.case.0)
-        .bind(due.user_id.as_str())
-        .fetch_all(store.reader())
-        .await?;
-    rows.iter().map(attachments::read).collect()
+    )
+    .bind(due.conversation.0)
+    .bind(due.up_to)
+    .bind(due.case.0)
+    .bind(due.user_id.as_str())
+    .fetch_all(store.reader())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Here {
+                life: attachments::read_life(row)?,
+                size: uint(row, "size")?,
+            })
+        })
+        .collect()
 }
 
 /// Plaintext bytes of what was told of.
