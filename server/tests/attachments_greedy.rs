@@ -144,7 +144,7 @@ async fn chunks_have_a_bound_in_memory_and_messages_room_of_their_own() {
 #[tokio::test]
 async fn who_sends_or_reads_too_slowly_is_given_up() {
     let mut world = World::with(Limits {
-        chunk_seconds: 1,
+        chunk_seconds: 3,
         ..Limits::default()
     })
     .await;

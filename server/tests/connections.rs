@@ -92,7 +92,11 @@ async fn who_says_nothing_is_hung_up_on() {
 
 #[tokio::test]
 async fn a_connection_that_waits_for_an_answer_is_not_hung_up_on() {
-    let mut world = World::with(hasty()).await;
+    let mut world = World::with(Limits {
+        handshake_seconds: 60,
+        ..hasty()
+    })
+    .await;
     let (alice, bob) = (world.user("alice").await, world.user("bob").await);
     // Longer than the silence that is granted, and over HTTP/2.
     let ack = wire::Ack {
@@ -112,7 +116,11 @@ async fn a_connection_that_waits_for_an_answer_is_not_hung_up_on() {
 
 #[tokio::test]
 async fn a_body_that_dribbles_is_given_up() {
-    let mut world = World::with(hasty()).await;
+    let mut world = World::with(Limits {
+        body_seconds: 1,
+        ..Limits::default()
+    })
+    .await;
     let alice = world.user("alice").await;
     let body = codec::encode(&alice.envelope(1, &["alice"]));
     let mut stream = tls(&world, b"http/1.1").await.unwrap();
