@@ -57,8 +57,10 @@ pub const CHUNK_PLAINTEXT: usize = 2_097_152;
 pub const CHUNK_OVERHEAD: usize = 16;
 /// Ciphertext of every chunk but the last one; an empty file is one chunk of `CHUNK_OVERHEAD` bytes.
 pub const CHUNK_CIPHERTEXT: usize = CHUNK_PLAINTEXT + CHUNK_OVERHEAD;
-/// Readers that one attachment names at most.
-pub const MAX_ATTACHMENT_READERS: usize = 500;
+/// Readers that one attachment names at most: whoever can be written to in one envelope.
+pub const MAX_ATTACHMENT_READERS: usize = MAX_RECIPIENTS;
+/// Longest body that announces an attachment: so many readers with the longest ids.
+pub const MAX_CREATE_BYTES: usize = 128 << 10;
 /// Days that the relay keeps an attachment from its creation (§8.2.2).
 pub const ATTACHMENT_DAYS: u64 = 30;
 

@@ -52,7 +52,12 @@ async fn a_deleted_account_is_gone_and_the_others_are_told() {
     let not_empty = world.call(&alice, routes::DELETE_ACCOUNT, b"x").await;
     assert!(not_empty.is(400, "malformed"));
     assert!(alice.delete(&world).await.is(204, ""));
-    assert!(bob.look_up(&world, &["alice"]).await.is_empty());
+    // What she signed is verified by whoever joins a case later.
+    let kept = bob.look_up(&world, &["alice"]).await;
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].profile, Some(wire::Profile::default()));
+    let states: Vec<i32> = kept[0].keys.iter().map(|key| key.state).collect();
+    assert_eq!(states, [KeyState::KeyRevoked as i32]);
     assert!(bob.search(&world, "alice", 0).await.entries().is_empty());
     let told = bob.waiting(&world).await;
     let statement = world.statement(told[0].contact_update.as_ref().unwrap());

@@ -15,7 +15,7 @@ async fn what_cannot_be_is_refused_by_name() {
     let alice = world.user("alice").await;
     let _bob = world.user("bob").await;
     let good = Film::new(1, 0, 9, &["bob"]).announcement();
-    let many: Vec<String> = (0..501).map(|n| format!("reader-{n}")).collect();
+    let many: Vec<String> = (0..1001).map(|n| format!("reader-{n}")).collect();
     let table = [
         (
             wire::CreateAttachment {
@@ -57,6 +57,15 @@ async fn what_cannot_be_is_refused_by_name() {
             },
             413,
             "too_large",
+        ),
+        // As many as an envelope has recipients, with the longest ids that there are.
+        (
+            wire::CreateAttachment {
+                reader_ids: (0..1000).map(|n| format!("{n:064}")).collect(),
+                ..good.clone()
+            },
+            404,
+            "unknown_recipient",
         ),
         (
             wire::CreateAttachment {

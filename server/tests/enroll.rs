@@ -240,6 +240,32 @@ async fn an_enrollment_is_signed_by_its_own_new_key_for_its_own_user() {
     assert!(world.post(swapped).await.is(401, "unauthenticated"));
 }
 
+/// Every other call has headers that say whose it is; here it is the bundle that is signed by the new key.
+#[tokio::test]
+async fn an_enrollment_needs_no_headers_and_every_other_call_does() {
+    let limits = connect_relay::limits::Limits {
+        enrollments_per_minute: 2.try_into().unwrap(),
+        ..Default::default()
+    };
+    let mut world = World::with(limits).await;
+    let mut alice = User::new("alice", 1);
+    let enroll = async |world: &World, body: &[u8]| world.post_bare(routes::ENROLL, body).await;
+    let without_code = enroll(&world, &alice.enrollment()).await;
+    assert!(without_code.is(403, "code_refused"));
+    alice.code = world.code("alice").await;
+    let mut forged: wire::EnrollRequest = codec::decode(&alice.enrollment()).unwrap();
+    forged.bundle.as_mut().unwrap().signature[0] ^= 1;
+    let forged = enroll(&world, &codec::encode(&forged)).await;
+    assert!(forged.is(400, "wrong_bundle"), "{}", forged.word());
+    let enrolled = enroll(&world, &alice.enrollment()).await;
+    assert_eq!(enrolled.status, 200, "{}", enrolled.word());
+    assert_eq!(lookup(&world, &alice, &["alice"]).await.len(), 1);
+    let once_more = enroll(&world, &alice.enrollment()).await;
+    assert!(once_more.is(429, "slow_down"), "{}", once_more.word());
+    let lookup = world.post_bare(routes::LOOKUP, b"").await;
+    assert!(lookup.is(401, "unauthenticated"));
+}
+
 #[tokio::test]
 async fn malformed_enrollments_are_refused() {
     let mut world = World::new().await;

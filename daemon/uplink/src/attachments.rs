@@ -125,7 +125,7 @@ impl Uplink {
 
 fn outcome(response: &Response) -> Result<AttachmentOutcome, UplinkError> {
     Ok(match response.status() {
-        StatusCode::NO_CONTENT => AttachmentOutcome::Done,
+        status if status.is_success() => AttachmentOutcome::Done,
         StatusCode::CONFLICT => AttachmentOutcome::Conflict,
         StatusCode::NOT_FOUND => AttachmentOutcome::NotFound,
         StatusCode::PAYLOAD_TOO_LARGE => AttachmentOutcome::TooLarge,

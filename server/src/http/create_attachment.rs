@@ -16,7 +16,7 @@ pub(super) async fn handle(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<StatusCode, Refusal> {
-    let (caller, body) = authenticate(&app, request, routes::MAX_CALL_BYTES).await?;
+    let (caller, body) = authenticate(&app, request, routes::MAX_CREATE_BYTES).await?;
     let create: wire::CreateAttachment = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
     let announced = attachment::check(create, app.limits.attachment_bytes)?;
     app.throttle.admit_attachment(&caller.user_id)?;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use connect_proto::bundle::{self, Bundle};
 use connect_proto::enrollment::EnrollmentCode;
@@ -44,21 +46,47 @@ pub(super) async fn handle(
     }
 }
 
-/// The key that signed the request is in its body, so that the body is read first, within its small limit.
+/// The key that signed the request is in its body, so that the body is read first, within its small limit. The headers of other
+/// calls may be left out: the bundle is signed by the new key as well, and the code is good once.
 async fn admit(app: &App, request: Request) -> Result<(wire::EnrollRequest, Bundle), Refusal> {
     let (parts, body) = request.into_parts();
+    let is_bare = [routes::HEADER_USER, routes::HEADER_SIGNATURE]
+        .iter()
+        .all(|name| !parts.headers.contains_key(*name));
+    if is_bare {
+        return admit_bare(app, &parts, body).await;
+    }
     let (user_id, claim) = authenticate::claim(&parts.headers, app.clock.now_ms())?;
     app.throttle.admit_enrollment(&user_id)?;
-    let reading = Reading::call(app, routes::MAX_CALL_BYTES);
-    let (body, _held) = body::read(reading, &parts.headers, body).await?;
-    let request: wire::EnrollRequest = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
-    let bundle = request.bundle.as_ref().ok_or(Wrong::Bundle)?;
-    let bundle = bundle::open(bundle).map_err(|_| Wrong::Bundle)?;
+    let (request, bundle, body) = read(app, &parts, body).await?;
     if bundle.user_id != user_id {
         return Err(Refusal::Unauthenticated);
     }
     authenticate::verify(app, &parts, &claim, &bundle.sign_key)?.check_body(&body)?;
     Ok((request, bundle))
+}
+
+async fn admit_bare(
+    app: &App,
+    parts: &Parts,
+    body: Body,
+) -> Result<(wire::EnrollRequest, Bundle), Refusal> {
+    let (request, bundle, _) = read(app, parts, body).await?;
+    app.throttle.admit_enrollment(&bundle.user_id)?;
+    Ok((request, bundle))
+}
+
+async fn read(
+    app: &App,
+    parts: &Parts,
+    unread: Body,
+) -> Result<(wire::EnrollRequest, Bundle, Bytes), Refusal> {
+    let reading = Reading::call(app, routes::MAX_CALL_BYTES);
+    let (body, _held) = body::read(reading, &parts.headers, unread).await?;
+    let request: wire::EnrollRequest = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
+    let bundle = request.bundle.as_ref().ok_or(Wrong::Bundle)?;
+    let bundle = bundle::open(bundle).map_err(|_| Wrong::Bundle)?;
+    Ok((request, bundle, body))
 }
 
 fn response(app: &App, entry: wire::DirectoryEntry) -> wire::EnrollResponse {

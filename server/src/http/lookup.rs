@@ -22,7 +22,7 @@ pub(super) async fn handle(
     let lookup: wire::LookupRequest = codec::decode(&body).map_err(|_| Wrong::Malformed)?;
     let users = check(&lookup)?;
     app.store.change(Some(caller.nonce), Nothing).await?;
-    let entries = directory::entries(app.store.readers(), &users).await?;
+    let entries = directory::entries_even_if_deleted(app.store.readers(), &users).await?;
     Ok(protobuf(codec::encode(&wire::DirectoryEntries { entries })))
 }
 

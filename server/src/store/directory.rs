@@ -1,4 +1,5 @@
-//! The key directory (§2.1.2, §5.3): profiles and bundles, old ones included; of deleted users it says nothing.
+//! The key directory (§2.1.2, §5.3): profiles and bundles, old ones included; of deleted users only the keys: what they signed is still
+//! verified by whoever reads it later.
 
 use connect_proto::ids::UserId;
 use connect_proto::{routes, wire};
@@ -9,12 +10,20 @@ use sqlx::{Row as _, SqliteExecutor};
 use super::writer::Tx;
 use super::{signed, unsigned};
 
-/// The entries of those who are known, each with its newest keys first.
+/// The entries of those who are enrolled, each with its newest keys first.
 pub(crate) async fn entries(
     executor: impl SqliteExecutor<'_>,
     users: &[UserId],
 ) -> Result<Vec<wire::DirectoryEntry>, sqlx::Error> {
     find(executor, users, false).await
+}
+
+/// As `entries`, and those whose account was deleted, with no key in use and no profile.
+pub(crate) async fn entries_even_if_deleted(
+    executor: impl SqliteExecutor<'_>,
+    users: &[UserId],
+) -> Result<Vec<wire::DirectoryEntry>, sqlx::Error> {
+    find(executor, users, true).await
 }
 
 /// What a bundle of this user must follow on.

@@ -277,6 +277,13 @@ impl World {
         Answer::read(request.send().await.unwrap()).await
     }
 
+    /// A call without the headers that say whose it is.
+    pub async fn post_bare(&self, path: &str, body: &[u8]) -> Answer {
+        let url = format!("https://{}{path}", self.authority());
+        let request = self.http.post(url).body(body.to_vec());
+        Answer::read(request.send().await.unwrap()).await
+    }
+
     pub async fn post(&self, signed: Signed) -> Answer {
         self.post_by(&self.http, signed).await
     }
