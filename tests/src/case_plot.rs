@@ -132,6 +132,24 @@ impl<'s> Plot<'s> {
         timeout(PATIENCE, shared).await.context("nothing shared")
     }
 
+    /// What is said under the id of an entry that was said before.
+    pub fn again(
+        &self,
+        by: &Mallory,
+        key: &CaseKey,
+        under: &wire::CaseControl,
+        (first, sequence, payload): (Option<&wire::Envelope>, u64, Payload),
+    ) -> wire::Envelope {
+        let roster = digest_of(under);
+        let now_ms = self.story.world.now_ms();
+        let of = (under.epoch, roster.as_slice());
+        let mut inner = by.case_inner(self.id, of, sequence, payload, now_ms);
+        if let Some(first) = first {
+            inner.message_id.clone_from(&first.message_id);
+        }
+        by.case_entry(key, &inner, "alice")
+    }
+
     /// An entry under a revision; under none where it is the first revision itself.
     pub fn entry(
         &self,

@@ -221,6 +221,16 @@ impl World {
         Ok(person)
     }
 
+    /// The same user on another machine, with nothing of what was there before.
+    pub async fn reinstalled(&self, name: &str) -> Result<Person> {
+        let mut person = self.stranger(&format!("{name}-again")).await?;
+        let mut enrollment = self.enrollment(name).await?;
+        enrollment.replace_existing_installation = true;
+        person.client.call::<Enroll>(enrollment).await?;
+        name.clone_into(&mut person.name);
+        Ok(person)
+    }
+
     pub async fn enrollment(&self, name: &str) -> Result<EnrollParams> {
         let code = self.issue_code(name).await?;
         let (_, secret) = code.split_once('/').context("user/secret")?;

@@ -172,6 +172,31 @@ async fn begins(plot: &Plot<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What Alice has of a message stays, and whoever joins later gets that.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_file_under_the_same_id_is_a_conflict() -> Result<()> {
+    let story = Story::new().await?;
+    let plot = Plot::new(&story);
+    begins(&plot).await?;
+    let one = first(&[("alice", Member), ("mallory", Admin)]);
+    let text = plot.says(&story.mallory, &key(7), &one, "hip");
+    let [hip, knee] = [8, 9].map(|seed| Payload::Attachment(plot.history(seed, &[&text])));
+    let said = |before, file| plot.again(&story.mallory, &key(7), &one, (before, 9, file));
+    let sent = said(None, hip.clone());
+    plot.brings(vec![sent.clone()]).await?;
+    plot.reads(&sent).await?;
+    plot.brings(vec![said(Some(&sent), hip), said(Some(&sent), knee)])
+        .await?;
+    let id = hex::encode(&sent.message_id);
+    let conflict = story.alice.sees(
+        |body| matches!(body, EventBody::MessageConflict { message_id, .. } if *message_id == id),
+    );
+    timeout(PATIENCE, conflict).await??;
+    // Once, and not for what was the same.
+    assert_eq!(story.alice.client.health().await?.inbox.quarantined, 1);
+    Ok(())
+}
+
 /// While another is on its way here, so that more is to come.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_file_is_tried_once() -> Result<()> {

@@ -1,32 +1,39 @@
 //! Whoever joins a patient case later reads it from its start, each entry with its author and a signature that verifies (D16).
 
 use anyhow::{Context as _, Result};
+use connect_api::account::{Delete as DeleteAccount, DeleteParams};
 use connect_api::cases::{Create, CreateParams};
 use connect_api::contacts::{Add, Get, UserParams};
 use connect_api::events::EventBody;
 use connect_api::messages::{Delete, MessageParams};
+use connect_api::session::Pin;
 use connect_api::trust::{Decide, DecideParams, Decision};
 use connect_proto::wire;
 use connect_store::cases::{self, entries};
-use connect_tests::cases::value;
+use connect_tests::case_plot::PATIENCE;
+use connect_tests::cases::{three, value};
 use connect_tests::mallory::Mallory;
 use connect_tests::mischief::Story;
-use connect_tests::world::{Person, World};
+use connect_tests::world::{PIN, Person, World};
+use tokio::time::timeout;
 
 const ENTRIES: usize = 50;
 
 /// Waits until everything that was written before is here.
 async fn has_the_history(person: &Person, case: &str, texts: usize) -> Result<()> {
-    let mut events = person.events();
-    loop {
-        if let Ok(found) = person.case(case).await
-            && !found.awaits_history
-            && person.reads_case(case).await?.len() >= texts
-        {
-            return Ok(());
+    let looking = async {
+        let mut events = person.events();
+        loop {
+            if let Ok(found) = person.case(case).await
+                && !found.awaits_history
+                && person.reads_case(case).await?.len() >= texts
+            {
+                return Ok(());
+            }
+            events.next().await;
         }
-        events.next().await;
-    }
+    };
+    timeout(PATIENCE, looking).await.context("no history")?
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,6 +132,53 @@ async fn who_joins_later_shares_the_whole_history_with_the_next_one() -> Result<
     alice
         .sees(|body| matches!(body, EventBody::CaseChanged { author, revision: 3, .. } if author == "bob"))
         .await?;
+    Ok(())
+}
+
+/// The keys of the installation before are one's own as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reinstalls_and_is_added_anew_has_what_they_wrote_before() -> Result<()> {
+    let world = World::new().await?;
+    let [alice, bob, carol] = three(&world).await?;
+    let case = alice.begins_case("Bed 4", &[&bob, &carol], &[]).await?.case;
+    bob.sees_case(&case, 1).await?;
+    let said = bob.says(&case, "potassium 6.1").await?;
+    alice.receives(&said).await?;
+    drop(bob);
+    let bob = world.reinstalled("bob").await?;
+    alice.sees_case(&case, 2).await?;
+    alice.removes_from_case(&case, &bob).await?;
+    alice.adds_to_case(&case, &bob).await?;
+    has_the_history(&bob, &case, 1).await?;
+    let read = bob.reads_case(&case).await?;
+    let [read] = <[_; 1]>::try_from(read).ok().context("one text")?;
+    assert_eq!(
+        (read.author.as_str(), read.text.as_str()),
+        ("bob", "potassium 6.1")
+    );
+    Ok(())
+}
+
+/// A colleague who is gone by now signed the case's beginning.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_wrote_whose_account_was_deleted_is_in_the_history() -> Result<()> {
+    let world = World::new().await?;
+    let [mut alice, bob, carol] = three(&world).await?;
+    let dora = world.person("dora").await?;
+    bob.adds(&dora).await?;
+    let case = alice.begins_case("Bed 4", &[&bob, &carol], &[]).await?.case;
+    let said = alice.says(&case, "potassium 6.1").await?;
+    bob.receives(&said).await?;
+    let deletion = DeleteParams {
+        pin: Pin::new(PIN.to_owned()),
+        erase: false,
+    };
+    alice.client.call::<DeleteAccount>(deletion).await?;
+    alice.stop().await;
+    bob.adds_to_case(&case, &dora).await?;
+    has_the_history(&dora, &case, 1).await?;
+    let read = dora.reads_case(&case).await?;
+    assert_eq!(read[0].author, "alice");
     Ok(())
 }
 

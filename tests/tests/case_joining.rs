@@ -119,6 +119,56 @@ async fn what_follows_on_the_past_comes_in_once_that_is_here() -> Result<()> {
     plot.has_nothing_aside().await
 }
 
+/// Before the history has come, and before their message in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_corrected_or_taken_back_stays_so_for_who_joins_meanwhile() -> Result<()> {
+    let story = Story::new().await?;
+    let plot = Plot::new(&story);
+    let mallory = &story.mallory;
+    let one = first(&[("mallory", Admin)]);
+    let mut two = after(&one);
+    two.roster = people(&[("alice", Member), ("mallory", Admin)]);
+    let about = |said: &wire::Envelope| {
+        Some(wire::MessageRef {
+            sender_id: "mallory".to_owned(),
+            message_id: said.message_id.clone(),
+            timestamp_ms: story.world.now_ms(),
+        })
+    };
+    let edit = |said: &wire::Envelope, text: &str| {
+        Payload::Edit(wire::Edit {
+            target: about(said),
+            text: Some(wire::Text {
+                body: text.to_owned(),
+                reply_to: None,
+            }),
+        })
+    };
+    let begun = plot.entry(mallory, &key(7), None, control(&one));
+    let dose = plot.says(mallory, &key(7), &one, "10 mg");
+    let wrong = plot.says(mallory, &key(7), &one, "of another patient");
+    let value = plot.says(mallory, &key(7), &one, "potassium 61");
+    let corrected = plot.entry(mallory, &key(7), Some(&one), edit(&value, "potassium 6.1"));
+    let history = plot.history(1, &[&begun, &corrected, &value, &dose, &wrong]);
+    let deletion = Payload::Delete(wire::Delete {
+        target: about(&wrong),
+    });
+    plot.brings(vec![
+        plot.share(mallory, &two, &[(1, &key(7))], None),
+        plot.entry(mallory, &key(7), Some(&one), control(&two)),
+        plot.entry(mallory, &key(7), Some(&two), edit(&dose, "1 mg")),
+        plot.entry(mallory, &key(7), Some(&two), deletion),
+    ])
+    .await?;
+    let share = plot.share(mallory, &two, &[(1, &key(7))], Some(history));
+    plot.brings(vec![share]).await?;
+    plot.has_its_past(3).await?;
+    let mut texts = plot.texts().await?;
+    texts.sort_unstable();
+    assert_eq!(texts, ["", "1 mg", "potassium 6.1"]);
+    Ok(())
+}
+
 /// Mallory adds Alice and leaves, and what was written before comes after that: from her alone, and once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_comes_in_though_who_brought_one_in_has_left() -> Result<()> {

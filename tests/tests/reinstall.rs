@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use connect_api::account::{Enroll, RotateKeys};
+use connect_api::account::RotateKeys;
 use connect_api::contacts::UserParams;
 use connect_api::events::EventBody;
 use connect_api::messages::{Auth, Message, MessageState};
@@ -36,16 +36,6 @@ async fn three_wait(world: &World) -> Result<(Person, Vec<String>)> {
     Ok((alice, waiting))
 }
 
-/// The same user on another machine, with nothing of what was there before.
-async fn reinstalled(world: &World) -> Result<Person> {
-    let mut bob = world.stranger("bob-again").await?;
-    let mut enrollment = world.enrollment("bob").await?;
-    enrollment.replace_existing_installation = true;
-    bob.client.call::<Enroll>(enrollment).await?;
-    "bob".clone_into(&mut bob.name);
-    Ok(bob)
-}
-
 async fn reads_all(bob: &Person, alice: &Person, waiting: &[String]) -> Result<Vec<Message>> {
     for id in waiting {
         bob.receives(id).await?;
@@ -66,7 +56,7 @@ async fn nothing_is_left(bob: &Person) -> Result<()> {
 async fn what_waited_for_the_old_key_is_read_in_order_under_the_new_one() -> Result<()> {
     let world = World::new().await?;
     let (alice, waiting) = three_wait(&world).await?;
-    let bob = reinstalled(&world).await?;
+    let bob = world.reinstalled("bob").await?;
     let missing = bob.sees(|body| {
         matches!(body, EventBody::MessageMissing { message_id: Some(id), .. } if *id == waiting[2])
     });
@@ -92,7 +82,7 @@ async fn a_sender_who_rotated_meanwhile_seals_it_under_the_new_key() -> Result<(
     let world = World::new().await?;
     let (alice, waiting) = three_wait(&world).await?;
     alice.client.call::<RotateKeys>(Nothing {}).await?;
-    let bob = reinstalled(&world).await?;
+    let bob = world.reinstalled("bob").await?;
     let read = reads_all(&bob, &alice, &waiting).await?;
     assert!(read.iter().all(|message| message.auth == Auth::Current));
     nothing_is_left(&bob).await
@@ -110,7 +100,7 @@ async fn two_that_wait_are_asked_for_one_by_one() -> Result<()> {
         waiting.push(alice.writes(&bob, text).await?);
     }
     alice.sees_state(&waiting[1], MessageState::Sent).await?;
-    let bob = reinstalled(&world).await?;
+    let bob = world.reinstalled("bob").await?;
     reads_all(&bob, &alice, &waiting).await?;
     nothing_is_left(&bob).await
 }
@@ -127,7 +117,7 @@ async fn to_a_verified_contact_with_another_key_nothing_goes_out_again_undecided
         qr: None,
     };
     assert!(alice.client.call::<Compare>(compared).await?.verified);
-    let bob = reinstalled(&world).await?;
+    let bob = world.reinstalled("bob").await?;
     // The three, and the receipt for what asked for them.
     while alice.client.health().await?.outbox.held < 3 {
         tokio::time::sleep(POLL).await;

@@ -50,6 +50,7 @@ mod independent_cases;
 mod independent_client;
 mod independent_groups;
 mod keystores;
+mod last_numbers;
 mod limits;
 mod logind;
 mod old_keys;

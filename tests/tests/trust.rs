@@ -1,5 +1,7 @@
 //! Keys that change, and people who are who they say: what Alice is told, and what is sent (§10.5, D25, D26).
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use connect_api::contacts::{Get as GetContact, KeyDecision, KeyState, Trust, UserParams};
 use connect_api::conversation::Conversation;
@@ -252,6 +254,33 @@ async fn what_waits_for_a_rejected_key_fails_and_what_comes_under_it_is_put_asid
     // What came under it meanwhile comes in too: nothing else would bring it.
     story.alice.receives(&forged_id).await?;
     assert_eq!(story.alice.client.health().await?.inbox.quarantined, 0);
+    Ok(())
+}
+
+/// They are more than one transaction takes in, and none comes in by a decision about another key.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_under_a_rejected_key_stays_aside_when_the_next_one_is_accepted() -> Result<()> {
+    const MANY: usize = 450;
+    let story = story().await?;
+    decide(&story, Decision::Reject, None).await?;
+    let forged: Vec<_> = (0..MANY).map(|_| story.honest("forged")).collect();
+    for page in forged.chunks(100) {
+        story.relay.replies(Reply::Page(page.to_vec()));
+    }
+    story.relay.acknowledged(MANY).await;
+    let renewed = story.mallory.with_new_keys();
+    let entry = renewed.entry_after(&story.mallory, Published::KeyReplaced, story.world.now_ms());
+    changes(&story, &entry).await?;
+    decide(&story, Decision::Reject, None).await?;
+    let before = story.alice.client.health().await?.events.last_event_id;
+    let accepted = decide(&story, Decision::Accept, None);
+    tokio::time::timeout(Duration::from_mins(1), accepted)
+        .await
+        .context("it does not end")??;
+    let health = story.alice.client.health().await?;
+    assert_eq!(health.inbox.quarantined, MANY as u64);
+    let told = health.events.last_event_id - before;
+    assert!(told < 10, "nobody is told of them once more: {told}");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::case::control::ENDLESS;
 use connect_proto::hash::{Digest, sha256};
 use connect_proto::ids::UserId;
 use connect_proto::{codec, routes, wire};
@@ -195,7 +196,8 @@ impl GroupControl {
 
     fn check(&self) -> Result<(), BadControl> {
         check_name(&self.name)?;
-        if self.revision == 0 || (self.revision == 1) != self.previous.is_none() {
+        if !(1..ENDLESS).contains(&self.revision) || (self.revision == 1) != self.previous.is_none()
+        {
             return Err(BadControl::BadRevision);
         }
         if self.roster.len() > MAX_MEMBERS {

@@ -193,7 +193,8 @@ pub(crate) async fn apply(
     let found = received::find_in(journal.tx(), author, target).await?;
     match found {
         None => {
-            amendments::keep_early(journal.tx(), conversation, author, target, amendment).await?;
+            let early = (amendment, journal.now_ms());
+            amendments::keep_early(journal.tx(), conversation, author, target, early).await?;
             Ok(())
         }
         Some((message, in_conversation)) if in_conversation == conversation => {

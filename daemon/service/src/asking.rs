@@ -91,6 +91,13 @@ pub(crate) async fn answer(
         return Box::pin(answer(journal, contact, (&case, row), asked)).await;
     }
     let me = journal.unlocked().user_id().clone();
+    // Whoever was taken out may have had some of it, and is not to learn how it went on.
+    if let Conversation::Group(group_id) = named
+        && let Some(group) = groups::find_in(journal.tx(), *group_id).await?
+        && group.member(&contact.user_id).is_none()
+    {
+        return Ok(());
+    }
     if let Conversation::User(_) = named {
         answer_of_rosters(journal, contact, conversation, asked).await?;
     }

@@ -118,7 +118,7 @@ pub(crate) async fn look_up_unknown(
 }
 
 /// A call that waits for the relay holds the keys: it ends with the session.
-async fn look_up(
+pub(crate) async fn look_up(
     unlocked: &Unlocked,
     user_ids: &[UserId],
 ) -> Result<Vec<wire::DirectoryEntry>, Error> {

@@ -9,6 +9,9 @@ use connect_store::order::{self, Gap, Mark, Stream};
 use crate::error::Error;
 use crate::journal::Journal;
 
+/// Numbers that a gap counts at most: whoever writes says how large it is, and they are summed up.
+const LONGEST_GAP: u64 = 1_000_000;
+
 /// The streams that a page touches: each is read once and written once, however many of the envelopes are its.
 #[derive(Debug, Default)]
 pub(crate) struct Streams(BTreeMap<Stream, Option<Mark>>);
@@ -52,7 +55,10 @@ impl Streams {
         }
         if mark.sequence > highest.sequence + 1 {
             let gap = Gap {
-                first: highest.sequence + 1,
+                first: mark
+                    .sequence
+                    .saturating_sub(LONGEST_GAP)
+                    .max(highest.sequence + 1),
                 last: mark.sequence - 1,
                 before: side(highest),
                 after: side(mark),

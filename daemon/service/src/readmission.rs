@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use connect_proto::hash::Digest;
 use connect_proto::ids::UserId;
 use connect_proto::{codec, wire};
 use connect_store::contacts::{self, Contact};
@@ -12,7 +13,7 @@ use crate::journal::Journal;
 use crate::receive::carry_out_all;
 use crate::senders::Senders;
 use crate::unlocked::Unlocked;
-use crate::verdict::judge_as_of;
+use crate::verdict::{Verdict, judge_as_of};
 
 /// Envelopes that are taken in within one transaction.
 const AT_ONCE: u32 = 200;
@@ -28,16 +29,19 @@ pub(crate) async fn readmit_most(
     let here = Arc::clone(unlocked);
     let user_id = user_id.clone();
     let taking_in = unlocked.loops.spawn(async move {
-        loop {
+        let mut after = FIRST;
+        while !here.ending.is_cancelled() {
             let mut journal = Journal::begin(&here).await?;
             let Some(contact) = contacts::find_in(journal.tx(), &user_id).await? else {
                 return Ok(());
             };
-            if readmit(&mut journal, &decided(contact), reason).await? < AT_ONCE as usize {
-                return Ok(());
+            match readmit(&mut journal, &decided(contact), reason, after).await? {
+                Some(last) => after = last,
+                None => return Ok(()),
             }
             journal.commit().await?;
         }
+        Err(Error::Locked)
     });
     taking_in
         .await
@@ -50,33 +54,47 @@ pub(crate) async fn readmit_rest(
     decided: &Contact,
     reason: &'static str,
 ) -> Result<(), Error> {
-    while readmit(journal, decided, reason).await? == AT_ONCE as usize {}
+    let mut after = FIRST;
+    while let Some(last) = readmit(journal, decided, reason, after).await? {
+        after = last;
+    }
     Ok(())
 }
 
-/// Takes in some of it, judged by the keys as they stood when it came. Returns how many those were.
+/// When one came, and its digest.
+type Place = (u64, Digest);
+
+const FIRST: Place = (0, [0; 32]);
+
+/// Takes in some of it, judged by the keys as they stood when it came; what is refused for the same reason stays as it is, so
+/// that nothing is looked at twice. Returns the last one where there may be more.
 async fn readmit(
     journal: &mut Journal,
     contact: &Contact,
     reason: &'static str,
-) -> Result<usize, Error> {
+    after: Place,
+) -> Result<Option<Place>, Error> {
     let sender = contact.user_id.as_str();
-    let taken = quarantine::take(journal.tx(), sender, reason, AT_ONCE).await?;
-    let count = taken.len();
-    let mut envelopes = Vec::with_capacity(count);
-    for (bytes, stored_ms) in taken {
-        let envelope: wire::Envelope =
-            codec::decode(&bytes).map_err(|_| Error::StorageFailed("quarantine"))?;
-        envelopes.push((envelope, stored_ms));
-    }
+    let aside = quarantine::list_of(journal.tx(), sender, reason, after, AT_ONCE).await?;
+    let last = aside.last().map(|one| (one.stored_ms, one.digest));
+    let is_all = aside.len() < AT_ONCE as usize;
     let senders = Senders::only(contact.clone());
     let unlocked = Arc::clone(journal.unlocked());
-    let judged = envelopes.iter().map(|(envelope, stored_ms)| {
-        let verdict = judge_as_of(&unlocked, envelope, &senders, *stored_ms);
-        (envelope, verdict)
-    });
-    carry_out_all(journal, &senders, judged.collect()).await?;
-    let gone = u64::try_from(count).unwrap_or(u64::MAX);
+    let (mut envelopes, mut verdicts) = (Vec::new(), Vec::new());
+    for one in &aside {
+        let envelope: wire::Envelope =
+            codec::decode(&one.bytes).map_err(|_| Error::StorageFailed("quarantine"))?;
+        let verdict = judge_as_of(&unlocked, &envelope, &senders, one.stored_ms);
+        if matches!(&verdict, Verdict::Refused(refusal) if refusal.name() == reason) {
+            continue;
+        }
+        quarantine::remove(journal.tx(), &one.digest).await?;
+        envelopes.push(envelope);
+        verdicts.push(verdict);
+    }
+    let gone = u64::try_from(envelopes.len()).unwrap_or(u64::MAX);
+    let judged = envelopes.iter().zip(verdicts).collect();
+    carry_out_all(journal, &senders, judged).await?;
     journal.afterwards(move |unlocked| unlocked.counters.remove_quarantined(gone));
-    Ok(count)
+    Ok(last.filter(|_| !is_all))
 }

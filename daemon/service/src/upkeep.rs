@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use connect_proto::routes::ATTACHMENT_DAYS;
 use connect_store::cases::{copies, copying, entries};
-use connect_store::{events, outgoing, received, retention, unopened};
+use connect_store::{amendments, events, outgoing, received, retention, unopened};
 
 use crate::attachments::here;
 use crate::error::Error;
@@ -21,6 +21,8 @@ const EVENTS_KEPT_MS: u64 = 30 * DAY_MS;
 const CONTROLS_KEPT_MS: u64 = 60 * DAY_MS;
 /// How long what could not be opened is missed: no relay has it by then, and its sender was asked in vain.
 const UNOPENED_MISSED_MS: u64 = 30 * DAY_MS;
+/// How long an amendment waits for its message, which the relay keeps for less.
+const EARLY_KEPT_MS: u64 = 31 * DAY_MS;
 /// How long it is known which copies of attachments were brought to the relay: it has none of them for longer.
 const COPIES_KNOWN_MS: u64 = (ATTACHMENT_DAYS + 1) * DAY_MS;
 const PERIOD: Duration = Duration::from_hours(1);
@@ -58,6 +60,7 @@ pub async fn expire(unlocked: &Unlocked) -> Result<(), Error> {
     forget_controls(unlocked, now_ms.saturating_sub(CONTROLS_KEPT_MS)).await?;
     give_up_unopened(unlocked, now_ms.saturating_sub(UNOPENED_MISSED_MS)).await?;
     forget_copies(unlocked, now_ms.saturating_sub(COPIES_KNOWN_MS)).await?;
+    forget_early_amendments(unlocked, now_ms.saturating_sub(EARLY_KEPT_MS)).await?;
     expire_messages_and_quarantined(unlocked, now_ms).await?;
     here::tidy(unlocked, false).await
 }
@@ -118,6 +121,18 @@ async fn forget_copies(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error>
         let told = copies::expire(&mut tx, before_ms, AT_ONCE).await?;
         tx.commit().await?;
         if made.max(told) < u64::from(AT_ONCE) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn forget_early_amendments(unlocked: &Unlocked, before_ms: u64) -> Result<(), Error> {
+    while !unlocked.ending.is_cancelled() {
+        let mut tx = unlocked.store.begin().await?;
+        let gone = amendments::expire_early(&mut tx, before_ms, AT_ONCE).await?;
+        tx.commit().await?;
+        if gone < u64::from(AT_ONCE) {
             break;
         }
     }

@@ -131,11 +131,11 @@ pub async fn keep_early(
     conversation: ConversationRow,
     sender: &UserId,
     target: MessageId,
-    amendment: Amendment<'_>,
+    (amendment, now_ms): (Amendment<'_>, u64),
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO early_amendments (target, sender, sequence, conversation, timestamp_ms, text)
-         VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO early_amendments (target, sender, sequence, conversation, timestamp_ms, text, stored_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(target.as_bytes().as_slice())
     .bind(sender.as_str())
@@ -143,9 +143,23 @@ pub async fn keep_early(
     .bind(conversation.0)
     .bind(int(amendment.timestamp_ms))
     .bind(amendment.text)
+    .bind(int(now_ms))
     .execute(tx.connection())
     .await?;
     Ok(())
+}
+
+/// Forgets what has waited for its message since before that time.
+pub async fn expire_early(tx: &mut Tx, before_ms: u64, limit: u32) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM early_amendments WHERE (target, sender, sequence) IN
+             (SELECT target, sender, sequence FROM early_amendments WHERE stored_ms < ? LIMIT ?)",
+    )
+    .bind(int(before_ms))
+    .bind(limit)
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Whether any amendment waits for its message.

@@ -155,7 +155,7 @@ pub async fn put(
         .fetch_all(tx.connection())
         .await?;
         for gap in &gaps {
-            forgotten += gap.try_get::<i64, _>("missing")?;
+            forgotten = i64::saturating_add(forgotten, gap.try_get("missing")?);
         }
         for statement in [
             "DELETE FROM group_members WHERE conversation = ?",

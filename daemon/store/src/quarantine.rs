@@ -56,31 +56,47 @@ pub async fn add(tx: &mut Tx, refused: &Refused<'_>) -> Result<bool, StoreError>
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes out what a sender's envelopes were put aside for, the oldest first, with the time at which each was stored.
-pub async fn take(
+/// An envelope as it came, and what it is removed and gone on from by.
+pub struct Envelope {
+    pub digest: Digest,
+    pub bytes: Vec<u8>,
+    pub stored_ms: u64,
+}
+
+impl std::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Envelope({} bytes)", self.bytes.len())
+    }
+}
+
+/// What a sender's envelopes were put aside for, the oldest first, from after that time and digest on.
+pub async fn list_of(
     tx: &mut Tx,
     sender: &str,
     reason: &str,
+    (after_ms, after): (u64, Digest),
     limit: u32,
-) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+) -> Result<Vec<Envelope>, StoreError> {
     let rows = sqlx::query(
-        "SELECT digest, envelope, stored_ms FROM quarantine WHERE sender = ? AND reason = ?
-         ORDER BY stored_ms LIMIT ?",
+        "SELECT digest, envelope, stored_ms FROM quarantine
+         WHERE sender = ? AND reason = ? AND (stored_ms, digest) > (?, ?) ORDER BY stored_ms, digest LIMIT ?",
     )
     .bind(sender)
     .bind(reason)
+    .bind(int(after_ms))
+    .bind(after.as_slice())
     .bind(limit)
     .fetch_all(tx.connection())
     .await?;
-    let mut taken = Vec::with_capacity(rows.len());
-    for row in &rows {
-        sqlx::query("DELETE FROM quarantine WHERE digest = ?")
-            .bind(row.try_get::<Vec<u8>, _>("digest")?)
-            .execute(tx.connection())
-            .await?;
-        taken.push((row.try_get("envelope")?, uint(row, "stored_ms")?));
-    }
-    Ok(taken)
+    rows.iter()
+        .map(|row| {
+            Ok(Envelope {
+                digest: bytes(row, "digest")?,
+                bytes: row.try_get("envelope")?,
+                stored_ms: uint(row, "stored_ms")?,
+            })
+        })
+        .collect()
 }
 
 /// How much is looked at once.

@@ -81,10 +81,10 @@ async fn an_epoch_ends_with_the_first_revision_of_a_later_one() {
     let row = case(&mut tx).await;
     put(&mut tx, row, &first(), 10).await;
     assert_eq!(controls::followed_ms(&mut tx, row, 1).await.unwrap(), None);
-    let mut second = first().next();
+    let mut second = first().next().unwrap();
     second.epoch = 2;
     put(&mut tx, row, &second, 20).await;
-    let mut third = second.next();
+    let mut third = second.next().unwrap();
     third.closed = true;
     put(&mut tx, row, &third, 30).await;
     let since = async |tx: &mut Tx, epoch| controls::followed_ms(tx, row, epoch).await.unwrap();
@@ -105,13 +105,13 @@ async fn only_the_key_of_who_began_an_epoch_is_written_under() {
     let mut tx = store.begin().await.unwrap();
     let row = case(&mut tx).await;
     put(&mut tx, row, &first(), 10).await;
-    let mut second = first().next();
+    let mut second = first().next().unwrap();
     second.epoch = 2;
     let (bob, carol) = (user("bob"), user("carol"));
     controls::add(&mut tx, row, by(&second, &bob, 11))
         .await
         .unwrap();
-    let third = second.next();
+    let third = second.next().unwrap();
     controls::add(&mut tx, row, by(&third, &carol, 12))
         .await
         .unwrap();
@@ -156,13 +156,13 @@ async fn whoever_brings_the_account_in_says_under_which_key_it_writes() {
     let mut tx = store.begin().await.unwrap();
     let row = case(&mut tx).await;
     let (bob, carol) = (user("bob"), user("carol"));
-    let second = first().next();
+    let second = first().next().unwrap();
     let introducing = NewControl {
         introduced_by: Some(&carol),
         ..by(&second, &carol, 10)
     };
     controls::add(&mut tx, row, introducing).await.unwrap();
-    let third = second.next();
+    let third = second.next().unwrap();
     controls::add(&mut tx, row, by(&third, &bob, 11))
         .await
         .unwrap();

@@ -226,11 +226,22 @@ async fn an_amendment_waits_for_its_message() {
             timestamp_ms: sequence,
             text: Some(text),
         };
-        amendments::keep_early(&mut tx, bob, &sender, id(2), amendment)
+        amendments::keep_early(&mut tx, bob, &sender, id(2), (amendment, 7))
             .await
             .unwrap();
     }
     assert!(amendments::has_early(&mut tx).await.unwrap());
+    // Of a message that never comes, for as long as it could.
+    let never = Amendment {
+        sequence: 5,
+        timestamp_ms: 5,
+        text: None,
+    };
+    amendments::keep_early(&mut tx, bob, &sender, id(9), (never, 6))
+        .await
+        .unwrap();
+    assert_eq!(amendments::expire_early(&mut tx, 6, 9).await.unwrap(), 0);
+    assert_eq!(amendments::expire_early(&mut tx, 7, 9).await.unwrap(), 1);
     receive(&mut tx, bob, 2, "first").await;
     let (row, _) = received::find_in(&mut tx, &sender, id(2))
         .await

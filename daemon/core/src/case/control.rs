@@ -16,7 +16,7 @@ pub const MAX_TITLE: usize = 256;
 /// Longest identifier of a patient, in bytes.
 pub const MAX_REFERENCE: usize = 128;
 /// From here on a number does not cross the socket whole.
-const ENDLESS: u64 = 1 << 53;
+pub(crate) const ENDLESS: u64 = 1 << 53;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -80,14 +80,14 @@ impl Control {
             .map(|one| &one.user_id)
     }
 
-    /// The revision after this one, the same in all but its number.
-    #[must_use]
-    pub fn next(&self) -> Self {
-        Self {
-            revision: self.revision + 1,
+    /// The revision after this one, the same in all but its number. None where this is the last that there can be.
+    pub fn next(&self) -> Option<Self> {
+        let revision = self.revision + 1;
+        (revision < ENDLESS).then(|| Self {
+            revision,
             previous: Some(self.digest()),
             ..self.clone()
-        }
+        })
     }
 
     /// Whether the author may have this one followed by that.

@@ -10,10 +10,12 @@ use connect_core::attachment::{
 use connect_core::secret::AttachmentKey;
 use connect_proto::ids::{AttachmentId, UserId};
 use connect_proto::wire;
+use connect_store::attachments::transfers;
 use connect_uplink::attachments::AttachmentOutcome;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::journal::Journal;
 use crate::unlocked::Unlocked;
 
 /// More than a hundred thousand entries; it is held in memory.
@@ -23,7 +25,8 @@ const NO_ROOM_MS: u64 = 60_000;
 const MEDIA_TYPE: &str = "application/octet-stream";
 const NAME: &str = "history";
 
-/// Brings bytes to these readers. Each time under a key of its own: nothing is sealed twice.
+/// Brings bytes to these readers. Each time under a key of its own: nothing is sealed twice. What does not get there whole leaves
+/// nothing at the relay.
 pub(super) async fn put(
     unlocked: &Arc<Unlocked>,
     bytes: &[u8],
@@ -34,7 +37,6 @@ pub(super) async fn put(
     let count = count.ok_or(Error::TooLarge)?;
     let mut chance = unlocked.chance.clone();
     let id = AttachmentId::random(&mut chance);
-    let key = AttachmentKey::generate(&mut chance);
     let create = wire::CreateAttachment {
         attachment_id: id.to_vec(),
         ciphertext_size: sealed_size(size, count),
@@ -45,6 +47,25 @@ pub(super) async fn put(
     let uplink = &unlocked.uplink;
     let created = uplink.create_attachment(me.credentials(), now_ms, &mut chance, &create);
     done(created.await?)?;
+    let filled = fill(unlocked, id, count, bytes).await;
+    if filled.is_err() {
+        let mut journal = Journal::begin(unlocked).await?;
+        transfers::ask_for_removal(journal.tx(), id).await?;
+        journal.afterwards(|unlocked| unlocked.transfers.wake());
+        journal.commit().await?;
+    }
+    filled
+}
+
+async fn fill(
+    unlocked: &Unlocked,
+    id: AttachmentId,
+    count: u32,
+    bytes: &[u8],
+) -> Result<Attachment, Error> {
+    let (me, uplink) = (unlocked.me(), &unlocked.uplink);
+    let mut chance = unlocked.chance.clone();
+    let key = AttachmentKey::generate(&mut chance);
     let mut digest = RunningDigest::default();
     for index in 1..=count {
         let begin = (index as usize - 1) * CHUNK;
@@ -59,7 +80,7 @@ pub(super) async fn put(
         id,
         key: Arc::new(key),
         chunk_count: count,
-        plaintext_size: size,
+        plaintext_size: bytes.len() as u64,
         ciphertext_digest: digest.finish(),
         media_type: MEDIA_TYPE.to_owned(),
         filename: NAME.to_owned(),

@@ -15,6 +15,13 @@ use crate::error::{Error, Reason};
 use crate::journal::Journal;
 use crate::unlocked::Unlocked;
 
+/// Somebody may have brought the account into one that is at its last revision.
+fn next_of(before: &Control) -> Result<Control, Error> {
+    before
+        .next()
+        .ok_or(Error::invalid("case", Reason::OutOfRange))
+}
+
 /// Adds a contact, who reads everything from the start. Whoever is in it already stays.
 pub async fn add(unlocked: &Arc<Unlocked>, case_id: CaseId, user: &UserId) -> Result<(), Error> {
     let mut journal = Journal::begin(unlocked).await?;
@@ -26,7 +33,7 @@ pub async fn add(unlocked: &Arc<Unlocked>, case_id: CaseId, user: &UserId) -> Re
     if before.roster.len() >= MAX_PARTICIPANTS {
         return Err(Error::invalid("user_id", Reason::OutOfRange));
     }
-    let mut next = before.next();
+    let mut next = next_of(&before)?;
     next.roster.push(Participant {
         user_id: user.clone(),
         role: Role::Member,
@@ -53,7 +60,7 @@ pub async fn remove(unlocked: &Arc<Unlocked>, case_id: CaseId, user: &UserId) ->
     if !before.has(user) {
         return Err(Error::NotFound);
     }
-    let mut next = before.next();
+    let mut next = next_of(&before)?;
     next.roster.retain(|one| one.user_id != *user);
     next.epoch = before.epoch.saturating_add(1);
     if check_number(next.epoch).is_err() {
@@ -68,7 +75,7 @@ pub async fn leave(unlocked: &Arc<Unlocked>, case_id: CaseId) -> Result<(), Erro
     let me = unlocked.user_id().clone();
     let mut journal = Journal::begin(unlocked).await?;
     let (case, before) = write::find_open(&mut journal, case_id).await?;
-    let mut next = before.next();
+    let mut next = next_of(&before)?;
     next.roster.retain(|one| one.user_id != me);
     revise::put_in_force(&mut journal, &case, &next, &me, None).await?;
     announce(&mut journal, &case, &before, next).await?;
@@ -81,7 +88,7 @@ pub async fn close(unlocked: &Arc<Unlocked>, case_id: CaseId) -> Result<(), Erro
     let mut journal = Journal::begin(unlocked).await?;
     let (case, before) = write::find_open(&mut journal, case_id).await?;
     check_admin(&before, &me)?;
-    let mut next = before.next();
+    let mut next = next_of(&before)?;
     next.closed = true;
     revise::put_in_force(&mut journal, &case, &next, &me, None).await?;
     announce(&mut journal, &case, &before, next).await?;

@@ -19,6 +19,7 @@ use super::blob;
 use super::past::{self, Log, Past};
 use super::take::verify;
 use crate::casework::{revise, share};
+use crate::directory;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::senders::Senders;
@@ -89,13 +90,17 @@ async fn open_all(unlocked: &Arc<Unlocked>, case: &Case, bytes: &[u8]) -> Result
             inside.push((opened, sealed, nth));
         }
     }
+    let mine = own_keys(unlocked).await?;
     let authors: BTreeSet<UserId> = inside.iter().map(|(it, ..)| it.sender.clone()).collect();
     let senders = authors_of(unlocked, authors.into_iter().collect()).await?;
     let mut past = Vec::with_capacity(inside.len());
     for (inside, sealed, nth) in inside {
         let at_ms = inside.timestamp_ms;
         let verified = if inside.sender == *unlocked.user_id() {
-            own(unlocked, inside)
+            match &mine {
+                Some(mine) => verify(inside, mine, at_ms),
+                None => own(unlocked, inside),
+            }
         } else {
             verify(inside, &senders, at_ms)
         };
@@ -119,7 +124,24 @@ async fn open_all(unlocked: &Arc<Unlocked>, case: &Case, bytes: &[u8]) -> Result
     Ok(Log { past, length })
 }
 
-/// What we wrote ourselves, before we left or lost what was here.
+/// Every key that this account had, in other installations as well: as the directory has them, where they lead to the present one.
+async fn own_keys(unlocked: &Arc<Unlocked>) -> Result<Option<Senders>, Error> {
+    let me = unlocked.user_id();
+    let entries = crate::contacts::look_up(unlocked, std::slice::from_ref(me)).await?;
+    let entry = entries.iter().find(|entry| entry.user_id == me.as_str());
+    let followed = entry.map(|entry| directory::follow(entry, None, unlocked.clock.now_ms()));
+    let Some(Ok(contact)) = followed else {
+        return Ok(None);
+    };
+    let present = unlocked.me().sign_key().public_key();
+    let leads_here = contact
+        .keys
+        .first()
+        .is_some_and(|key| key.sign_key == present);
+    Ok(leads_here.then(|| Senders::only(contact)))
+}
+
+/// What we wrote ourselves with the present keys, where the directory does not tell of others.
 fn own(unlocked: &Unlocked, inside: open::Unverified) -> Result<Opened, Refusal> {
     let me = unlocked.me();
     inside.verify(&[Signer {

@@ -226,9 +226,11 @@ async fn take_one(
         }
         Payload::Edit { target, text } => {
             let text = Some(text.body.as_str());
-            amend(journal, opened, target.message_id, text).await?;
+            amend(journal, case, opened, (target.message_id, text)).await?;
         }
-        Payload::Delete { target } => amend(journal, opened, target.message_id, None).await?,
+        Payload::Delete { target } => {
+            amend(journal, case, opened, (target.message_id, None)).await?;
+        }
         Payload::CaseField(field) => {
             let new = NewField {
                 field,
@@ -252,23 +254,35 @@ async fn show(journal: &mut Journal, new: &NewMessage<'_>, place: i64) -> Result
     if !past::add_message(journal.tx(), new, is_ours, place).await? {
         past::move_message(journal.tx(), new, place).await?;
     }
+    // What its author said of it may have come first, in this history or while that was on its way.
+    if let Some((message, _)) = received::find_in(journal.tx(), new.sender, new.message_id).await? {
+        let (of, author) = (new.conversation, new.sender);
+        amendments::apply_early(journal.tx(), message, of, author, new.message_id).await?;
+    }
     Ok(())
 }
 
 async fn amend(
     journal: &mut Journal,
+    case: &Case,
     opened: &Opened,
-    target: MessageId,
-    text: Option<&str>,
+    (target, text): (MessageId, Option<&str>),
 ) -> Result<(), Error> {
-    let found = received::find_in(journal.tx(), &opened.sender, target).await?;
-    if let Some((message, _)) = found {
-        let amendment = Amendment {
-            sequence: opened.sequence,
-            timestamp_ms: opened.timestamp_ms,
-            text,
-        };
-        amendments::apply(journal.tx(), message, amendment).await?;
+    let (of, author) = (case.conversation, &opened.sender);
+    let amendment = Amendment {
+        sequence: opened.sequence,
+        timestamp_ms: opened.timestamp_ms,
+        text,
+    };
+    match received::find_in(journal.tx(), author, target).await? {
+        Some((message, found_in)) if found_in == of => {
+            amendments::apply(journal.tx(), message, amendment).await?;
+        }
+        Some(_) => {}
+        None => {
+            let early = (amendment, journal.now_ms());
+            amendments::keep_early(journal.tx(), of, author, target, early).await?;
+        }
     }
     Ok(())
 }

@@ -148,8 +148,13 @@ async fn accept(
         }
         Payload::Attachment(said) => {
             let taken = take_shown(journal, case, opened, (&said.caption, None)).await?;
-            if let Taken::Well(Some(_)) = &taken {
-                download::take_in(journal, &as_boxed(opened), said).await?;
+            let boxed = as_boxed(opened);
+            match &taken {
+                Taken::Well(Some(_)) => download::take_in(journal, &boxed, said).await?,
+                Taken::Well(None) if !download::is_as_said(journal, &boxed, said).await? => {
+                    return Ok(settled(Stored::Conflict, case, opened));
+                }
+                _ => {}
             }
             Ok(taken)
         }

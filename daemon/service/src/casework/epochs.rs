@@ -38,7 +38,10 @@ pub(crate) async fn begin_for_the_same(
     case: &Case,
     before: &Control,
 ) -> Result<(), Error> {
-    let mut next = before.next();
+    let Some(mut next) = before.next() else {
+        tracing::warn!("a case has as many revisions as it may have");
+        return Ok(());
+    };
     next.epoch = before.epoch.saturating_add(1);
     if check_number(next.epoch).is_err() {
         tracing::warn!("a case has as many epochs as it may have");

@@ -39,7 +39,7 @@ pub(crate) fn first() -> Control {
 #[test]
 fn only_who_is_in_the_roster_that_it_wrote_under_is_heard() {
     let old = first();
-    let mut current = old.next();
+    let mut current = old.next().unwrap();
     current.roster.remove(1);
     let of =
         |name: &str, named: Option<&Control>| check_author(&user(name), named, &current, None, 0);
@@ -53,7 +53,7 @@ fn only_who_is_in_the_roster_that_it_wrote_under_is_heard() {
 #[test]
 fn what_was_written_after_the_end_is_refused_and_what_was_on_its_way_is_not() {
     let open = first();
-    let mut closed = open.next();
+    let mut closed = open.next().unwrap();
     closed.closed = true;
     let of = |named, at_ms| check_author(&user("bob"), named, &closed, Some(1000), at_ms);
     assert_eq!(of(Some(&closed), 1001), Err(Refusal::CaseClosed));
@@ -69,13 +69,13 @@ fn a_case_begins_with_its_author_as_admin() {
         Err(Refusal::NotAParticipant)
     );
     assert_eq!(
-        first().next().check_first(&user("alice")),
+        first().next().unwrap().check_first(&user("alice")),
         Err(Refusal::BrokenControlChain)
     );
 }
 
 fn checked(author: &str, change: impl FnOnce(&mut Control)) -> Result<(), Refusal> {
-    let mut next = first().next();
+    let mut next = first().next().unwrap();
     change(&mut next);
     first().check_next(&next, &user(author))
 }
@@ -93,7 +93,7 @@ fn each_revision_follows_the_one_before() {
     }
     let mut closed = first();
     closed.closed = true;
-    let next = closed.next();
+    let next = closed.next().unwrap();
     assert_eq!(
         closed.check_next(&next, &user("alice")),
         Err(Refusal::CaseClosed)
@@ -167,7 +167,7 @@ fn a_member_adds_members_and_changes_nothing_else() {
 
 #[test]
 fn where_the_last_admin_has_gone_everybody_is_one() {
-    let mut left = first().next();
+    let mut left = first().next().unwrap();
     left.roster.remove(0);
     assert_eq!(left.role_of(&user("bob")), Some(Role::Admin));
     assert_eq!(left.steward(&user("alice")), Some(&user("bob")));
