@@ -1,6 +1,7 @@
 //! A patient case among colleagues, over a real relay: everybody reads it, in fields and in words (§3.6, §8.2.3).
 
 use anyhow::Result;
+use connect_api::account::Enroll;
 use connect_api::cases::{
     CaseParams, CaseRole, CaseState, Close, FieldParams, Leave, ListFieldHistory,
 };
@@ -12,7 +13,8 @@ use connect_api::messages::{
 };
 use connect_api::search::{Search, SearchParams};
 use connect_tests::cases::{three, value};
-use connect_tests::world::{World, refusal};
+use connect_tests::world::{World, refusal, unhurried};
+use connectd::limits::Limits;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_share_fields_and_words_and_each_has_its_author() -> Result<()> {
@@ -307,6 +309,52 @@ async fn a_closed_case_is_read_and_not_written() -> Result<()> {
         assert_eq!(refusal(person.says(id, "more").await)?, ErrorCode::Invalid);
         let set = person.sets(id, ("a", "b"), 0).await;
         assert_eq!(refusal(set)?, ErrorCode::Invalid);
+    }
+    Ok(())
+}
+
+/// A call that was carried out says so, and the case stays readable: what does not fit into an answer is got by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_is_read_however_much_it_has() -> Result<()> {
+    let world = World::new().await?;
+    let limits = Limits {
+        line_out: 100_000,
+        ..unhurried()
+    };
+    let alice = world.stranger_with("alice", limits).await?;
+    let enrollment = world.enrollment("alice").await?;
+    alice.client.call::<Enroll>(enrollment).await?;
+    let case = alice.begins_case("Bed 4", &[], &[]).await?.case;
+    let (long, short) = ("x".repeat(32 << 10), "71 kg");
+    for (name, value) in [
+        ("a", long.as_str()),
+        ("b", &long),
+        ("c", &long),
+        ("weight", short),
+    ] {
+        let answered = alice.sets(&case, (name, value), 0).await?;
+        assert_eq!(
+            answered.fields.last().map(|field| field.newest.revision),
+            Some(1)
+        );
+    }
+    let seen = alice.case(&case).await?;
+    let there = |name| value(&seen, name).is_some();
+    assert_eq!(
+        [there("a"), there("b"), there("c")]
+            .iter()
+            .filter(|it| **it)
+            .count(),
+        2
+    );
+    assert_eq!(value(&seen, "weight"), Some(short));
+    for name in ["a", "b", "c"] {
+        let params = FieldParams {
+            case: case.clone(),
+            name: name.to_owned(),
+        };
+        let history = alice.client.call::<ListFieldHistory>(params).await?;
+        assert_eq!(history.items[0].value.as_ref(), Some(&long));
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ impl fmt::Debug for EnrollmentCode {
 pub struct EnrollParams {
     /// `https://host[:port]`
     pub relay_url: String,
-    /// At least two of `sha256/<Base64>`: the relay's current and spare TLS keys (D29).
+    /// At least two of `sha256/<Base64>`, or of 64 digits of hex: SHA-256 of the relay's current and spare TLS keys (D29).
     pub relay_pins: Vec<String>,
     /// The certificate authority that signed the relay's certificate; the public ones when left out.
     #[serde(skip_serializing_if = "Option::is_none", default)]

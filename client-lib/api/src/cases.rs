@@ -62,7 +62,8 @@ impl fmt::Debug for Participant {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldVersion {
     pub revision: u64,
-    /// Not there where the value is no text.
+    /// Not there where the value is no text, and where the answer would be longer than a line may be: of a case with many long
+    /// fields `cases.field_history` has it, of a long history the export.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
     pub media_type: String,

@@ -229,7 +229,7 @@ async fn compete(
                     Ok(next) => own::write(journal, group, current, &next).await?,
                     // No page waits for what cannot be written.
                     Err(_) => {
-                        tracing::warn!("nobody can leave a group that is at its last revision")
+                        tracing::warn!("nobody can leave a group that is at its last revision");
                     }
                 }
             }

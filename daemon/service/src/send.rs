@@ -56,14 +56,15 @@ pub struct Queued {
 pub async fn send(unlocked: &Arc<Unlocked>, request: &Request) -> Result<Queued, Error> {
     check(request)?;
     let mut journal = Journal::begin(unlocked).await?;
+    // Whatever has become of the conversation since: it was queued then.
+    if let Some(first) = sent_before(&mut journal, request).await? {
+        return Ok(first);
+    }
     if let Conversation::Case(case_id) = request.conversation {
         return into_case(journal, request, case_id).await;
     }
     let audience = audience::to_write(&mut journal, &request.conversation).await?;
     let reply_to = reply_reference(unlocked, request).await?;
-    if let Some(first) = sent_before(&mut journal, request).await? {
-        return Ok(first);
-    }
     let attached = attached(&mut journal, request).await?;
     let message_id = MessageId::random(&mut unlocked.chance.clone());
     let (row, sequence) = conversations::next_sequence(journal.tx(), &request.conversation).await?;
@@ -110,9 +111,6 @@ async fn into_case(
 ) -> Result<Queued, Error> {
     let unlocked = Arc::clone(journal.unlocked());
     let reply_to = reply_reference(&unlocked, request).await?;
-    if let Some(first) = sent_before(&mut journal, request).await? {
-        return Ok(first);
-    }
     let (case, control) = write::find_open(&mut journal, case_id).await?;
     let readers = write::readers(&mut journal, &[&control]).await?;
     let attached = attached(&mut journal, request).await?;

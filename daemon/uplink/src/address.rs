@@ -88,9 +88,12 @@ impl RelayAddress {
     }
 }
 
+/// As the relay prints it, or in hex as other digests of the contract.
 fn parse_pin(pin: &str) -> Result<Pin, AddressRefused> {
-    let encoded = pin.strip_prefix(PIN_PREFIX).ok_or(AddressRefused::Pin)?;
-    let bytes = STANDARD.decode(encoded).map_err(|_| AddressRefused::Pin)?;
+    let bytes = match pin.strip_prefix(PIN_PREFIX) {
+        Some(encoded) => STANDARD.decode(encoded).map_err(|_| AddressRefused::Pin)?,
+        None => hex::decode(pin).map_err(|_| AddressRefused::Pin)?,
+    };
     bytes.try_into().map_err(|_| AddressRefused::Pin)
 }
 
@@ -157,7 +160,12 @@ mod tests {
         assert_eq!(parse(&pins(1)).unwrap_err(), AddressRefused::TooFewPins);
         let same = [pins(1), pins(1)].concat();
         assert_eq!(parse(&same).unwrap_err(), AddressRefused::TooFewPins);
-        for wrong in ["", "sha256/AA==", "sha1/AA==", "sha256/%%"] {
+        // In either spelling it is the same.
+        let in_hex = |n: u8| hex::encode([n; 32]);
+        assert!(parse(&[in_hex(0), in_hex(1)]).is_ok());
+        let same = [pins(1), vec![in_hex(0)]].concat();
+        assert_eq!(parse(&same).unwrap_err(), AddressRefused::TooFewPins);
+        for wrong in ["", "00", "sha256/AA==", "sha1/AA==", "sha256/%%"] {
             let pins = [pins(2), vec![wrong.to_owned()]].concat();
             assert_eq!(parse(&pins).unwrap_err(), AddressRefused::Pin, "{wrong}");
         }

@@ -1,5 +1,7 @@
 //! `cases.*`.
 
+use std::iter;
+
 use connect_api::cases::{
     AddParticipant, Case, CaseRole, CaseState, CaseSummary, Close, Create, ExportCase, Field,
     FieldHistory, FieldVersion, Get, Leave, List, ListFieldHistory, Participant, ParticipantParams,
@@ -17,6 +19,7 @@ use connect_store::cases::fields::Kept;
 use connect_store::conversations::Conversation;
 use jsonrpsee::core::RegisterMethodError;
 
+use crate::rpc::context::Context;
 use crate::rpc::conversations::{Part, export, in_clear};
 use crate::rpc::decode::{id, limit, optional_id, paged};
 use crate::rpc::failure::Failure;
@@ -36,7 +39,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         };
         let unlocked = context.session.unlocked()?;
         let case_id = create::create(&unlocked, request).await?;
-        shown(&unlocked, case_id).await
+        shown(&context, &unlocked, case_id).await
     })?;
     super::register::<ExportCase, _, _>(module, async |context, caller, params| {
         let case = Conversation::Case(id("case", &params.case)?);
@@ -50,7 +53,7 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     })?;
     super::register::<Get, _, _>(module, async |context, _, params| {
         let case_id = id("case", &params.case)?;
-        shown(&*context.session.unlocked()?, case_id).await
+        shown(&context, &*context.session.unlocked()?, case_id).await
     })?;
     super::register::<List, _, _>(module, async |context, _, params| {
         let limit = limit(params.limit)?;
@@ -80,15 +83,20 @@ fn register_fields(module: &mut Module) -> Result<(), RegisterMethodError> {
         };
         let unlocked = context.session.unlocked()?;
         field::set(&unlocked, case_id, change).await?;
-        shown(&unlocked, case_id).await
+        shown(&context, &unlocked, case_id).await
     })?;
     super::register::<ListFieldHistory, _, _>(module, async |context, _, params| {
         let case_id = id("case", &params.case)?;
         let unlocked = context.session.unlocked()?;
         let kept = field::history(&unlocked, case_id, &params.name).await?;
-        Ok(FieldHistory {
+        let mut history = FieldHistory {
             items: kept.into_iter().map(version).collect(),
-        })
+        };
+        pages::fit(&context.limits, &mut history, |history| {
+            let versions = history.items.iter_mut();
+            versions.map(|version| &mut version.value).collect()
+        });
+        Ok(history)
     })
 }
 
@@ -98,28 +106,28 @@ fn register_changes(module: &mut Module) -> Result<(), RegisterMethodError> {
         let (case_id, user_id) = named(&params)?;
         let unlocked = context.session.unlocked()?;
         change::add(&unlocked, case_id, &user_id).await?;
-        shown(&unlocked, case_id).await
+        shown(&context, &unlocked, case_id).await
     })?;
     super::register::<RemoveParticipant, _, _>(module, async |context, caller, params| {
         context.allow_send(&caller)?;
         let (case_id, user_id) = named(&params)?;
         let unlocked = context.session.unlocked()?;
         change::remove(&unlocked, case_id, &user_id).await?;
-        shown(&unlocked, case_id).await
+        shown(&context, &unlocked, case_id).await
     })?;
     super::register::<Leave, _, _>(module, async |context, caller, params| {
         context.allow_send(&caller)?;
         let case_id = id("case", &params.case)?;
         let unlocked = context.session.unlocked()?;
         change::leave(&unlocked, case_id).await?;
-        shown(&unlocked, case_id).await
+        shown(&context, &unlocked, case_id).await
     })?;
     super::register::<Close, _, _>(module, async |context, caller, params| {
         context.allow_send(&caller)?;
         let case_id = id("case", &params.case)?;
         let unlocked = context.session.unlocked()?;
         change::close(&unlocked, case_id).await?;
-        shown(&unlocked, case_id).await
+        shown(&context, &unlocked, case_id).await
     })
 }
 
@@ -127,8 +135,15 @@ fn named(params: &ParticipantParams) -> Result<(CaseId, UserId), Failure> {
     Ok((id("case", &params.case)?, id("user_id", &params.user_id)?))
 }
 
-async fn shown(unlocked: &Unlocked, case_id: CaseId) -> Result<Case, Failure> {
-    Ok(shape(read::get(unlocked, case_id).await?))
+/// What a call changed is answered, however much the case has: values that do not fit are got by their history.
+async fn shown(context: &Context, unlocked: &Unlocked, case_id: CaseId) -> Result<Case, Failure> {
+    let mut case = shape(read::get(unlocked, case_id).await?);
+    pages::fit(&context.limits, &mut case, |case| {
+        let versions = case.fields.iter_mut();
+        let versions = versions.flat_map(|it| iter::once(&mut it.newest).chain(&mut it.conflicts));
+        versions.map(|version| &mut version.value).collect()
+    });
+    Ok(case)
 }
 
 fn shape(view: View) -> Case {

@@ -1,5 +1,6 @@
 //! Pages of lists, cut so that the answer fits into a line.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use connect_api::page::Page;
@@ -27,6 +28,29 @@ pub(crate) fn page_up_to<C, T: Serialize>(limits: &Limits, mut found: Vec<(C, T)
     let fit = fitting(limits, found.iter().rev());
     found.drain(..found.len().saturating_sub(fit));
     finished(found, true)
+}
+
+/// Takes values out, the largest first, until what has them fits into a line.
+pub(crate) fn fit<T: Serialize>(
+    limits: &Limits,
+    whole: &mut T,
+    values: impl for<'t> FnOnce(&'t mut T) -> Vec<&'t mut Option<String>>,
+) {
+    let room = limits.line_out.saturating_sub(FRAME);
+    let mut taken = size(whole);
+    if taken <= room {
+        return;
+    }
+    let sized = values(whole).into_iter().map(|value| (size(value), value));
+    let mut sized: Vec<_> = sized.collect();
+    sized.sort_by_key(|(size, _)| Reverse(*size));
+    for (size, value) in sized {
+        if taken <= room {
+            break;
+        }
+        *value = None;
+        taken -= size;
+    }
 }
 
 fn finished<C, T>(found: Vec<(C, T)>, more: bool) -> Page<T, C> {
