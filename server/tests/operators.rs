@@ -321,7 +321,9 @@ async fn a_deleted_account_takes_an_operator_with_the_role() {
     let rosa = world.operator("rosa", &[Role::Revoke]).await;
     bob.send(&world, &bob.envelope(1, &["alice"])).await;
     world.order(Some(&rosa), delete("alice")).await.unwrap();
-    assert!(bob.look_up(&world, &["alice"]).await.is_empty());
+    let kept = bob.look_up(&world, &["alice"]).await;
+    assert_eq!(kept[0].profile, Some(wire::Profile::default()));
+    assert_eq!(kept[0].keys[0].state, KeyState::KeyRevoked as i32);
     let refused = alice.receive(&world, &wire::Ack::default()).await;
     assert_eq!(refused.ended(&world).state, KeyState::KeyRevoked as i32);
     let told = bob.waiting(&world).await;

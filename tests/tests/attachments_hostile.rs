@@ -13,7 +13,7 @@ use connect_proto::ids::AttachmentId;
 use connect_proto::routes;
 use connect_proto::wire::{self, inner::Payload};
 use connect_tests::attachments::{
-    CHUNK, PATIENCE, download, film, friends, kept, name, send, standing, upload,
+    CHUNK, PATIENCE, download, film, friends, kept, name, send, soon, standing, upload,
 };
 use connect_tests::fake_relay::{FakeRelay, Reply};
 use connect_tests::mischief::Story;
@@ -81,7 +81,8 @@ impl Scene {
         assert_eq!(refusal(asked)?, ErrorCode::Invalid);
         let found = standing(&self.bob.client, &self.id).await?.attachment;
         assert_eq!(found.state, AttachmentState::Failed);
-        assert!(kept(&self.bob.state_dir)?.is_empty());
+        // It is told once it is noted, and its file goes then.
+        soon(async || Ok(kept(&self.bob.state_dir)?.is_empty())).await?;
         found.reason.context("a reason")
     }
 }
@@ -207,7 +208,7 @@ async fn a_sender_that_lies_about_the_whole_is_found_out() -> Result<()> {
     story.relay.replies(Reply::Page(vec![envelope]));
     let reason = story.alice.loses(&id.to_string()).await?;
     assert_eq!(reason, AttachmentReason::DigestMismatch);
-    assert!(kept(&story.alice.state_dir)?.is_empty());
+    soon(async || Ok(kept(&story.alice.state_dir)?.is_empty())).await?;
     Ok(())
 }
 

@@ -146,7 +146,9 @@ mod tests {
             attachment_id: vec![7; 15],
             ..create(16, 1, &[])
         };
-        let names: Vec<String> = (0..=500).map(|n| n.to_string()).collect();
+        let names: Vec<String> = (0..=routes::MAX_ATTACHMENT_READERS)
+            .map(|n| n.to_string())
+            .collect();
         let many: Vec<&str> = names.iter().map(String::as_str).collect();
         let word = |create| check(create, LIMIT).unwrap_err().to_string();
         assert_eq!(word(short), "wrong_attachment_id");
